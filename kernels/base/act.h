@@ -1,0 +1,64 @@
+/* act.h - activations as the matrix kernels read them: quantised once per token and shared by every row.
+ *
+ * The 8-bit layouts are split into sections, each on its own cache line, so that kernels load whole aligned
+ * vectors (a GGUF block of 34 bytes never starts on one):
+ *
+ *   RL_ACT_F32  float x[k]
+ *   RL_ACT_Q8   int8 q[k] | float d[k/32]  | int32 s[k/32]     x ~ d * q, s the sum of the block's 32 q
+ *   RL_ACT_Q8K  int8 q[k] | float d[k/256] | int16 s[k/16]     one scale for 256, sums of 16
+ *
+ * Q8 goes with the formats of 32 values a block, Q8K with the K formats: the same rounding as ggml's q8_0 and
+ * q8_K activations, except that d stays a float. k is a multiple of the block length; buffers are RL_LINE
+ * aligned and rl_act_bytes long. */
+#ifndef RL_ACT_H
+#define RL_ACT_H
+
+#include "base/format.h"
+#include "base/mem.h"
+
+typedef enum { RL_ACT_F32, RL_ACT_Q8, RL_ACT_Q8K, RL_ACT_COUNT } rl_act;
+
+/* The activations that go with a weight format. */
+static inline rl_act rl_act_for(rl_format w)
+{
+    if (w == RL_F32 || w == RL_F16 || w == RL_BF16) return RL_ACT_F32;
+    return rl_format_table[w].block_elems == RL_QK_K ? RL_ACT_Q8K : RL_ACT_Q8;
+}
+
+static inline const char *rl_act_name(rl_act a)
+{
+    static const char *const names[RL_ACT_COUNT] = {"f32", "q8", "q8k"};
+    return names[a];
+}
+
+static inline size_t rl_act_block(rl_act a) { return a == RL_ACT_F32 ? 1 : a == RL_ACT_Q8 ? RL_QK : RL_QK_K; }
+
+/* Offsets of the sections, in bytes. q is at 0. */
+static inline size_t rl_act_d_offset(size_t k) { return rl_round_up(k, RL_LINE); }
+static inline size_t rl_act_s_offset(rl_act a, size_t k)
+{
+    return rl_act_d_offset(k) + rl_round_up(k / rl_act_block(a) * sizeof(float), RL_LINE);
+}
+
+static inline size_t rl_act_bytes(rl_act a, size_t k)
+{
+    if (a == RL_ACT_F32) return rl_round_up(k * sizeof(float), RL_LINE);
+    size_t sums = a == RL_ACT_Q8 ? k / 32 * sizeof(int32_t) : k / 16 * sizeof(int16_t);
+    return rl_act_s_offset(a, k) + rl_round_up(sums, RL_LINE);
+}
+
+/* The sections of a buffer. Borrowed pointers into x. */
+typedef struct {
+    const int8_t *q;
+    const float *d;
+    const void *s;
+} rl_act_view;
+
+static inline rl_act_view rl_act_open(rl_act a, const void *x, size_t k)
+{
+    const char *p = x;
+    return (rl_act_view){(const int8_t *)p, (const float *)(p + rl_act_d_offset(k)),
+                         p + rl_act_s_offset(a, k)};
+}
+
+#endif

@@ -1,0 +1,19 @@
+/* kernel.h - what every kernel row says about itself. A family's row starts with one of these. */
+#ifndef RL_KERNEL_H
+#define RL_KERNEL_H
+
+#include "base/cpu.h"
+
+typedef struct {
+    const char *name; /* family_format_isa, unique in the project: "gemv_q4_0_avx512" */
+    rl_isa isa;
+    uint32_t needs; /* RL_CPU_ bits, all required; 0 for scalar */
+} rl_kernel;
+
+/* True where a CPU mask can run the kernel. */
+static inline bool rl_kernel_runs(const rl_kernel *kernel, uint32_t cpu)
+{
+    return (kernel->needs & ~cpu) == 0;
+}
+
+#endif

@@ -1,0 +1,44 @@
+/* gemv.h - y = W x, the projection of one decode step.
+ *   y  [m] f32                        overwritten; overlaps neither w nor x
+ *   w  [m][k / block] blocks          row-major, as stored in GGUF; aligned to 2 bytes (f32: 4)
+ *   x  activations of k elements      in the layout `act` (base/act.h), RL_LINE aligned, quantised by the
+ * caller m, k in elements                  m >= 1, k >= 1 a multiple of the block length of the weight format
+ * Reads no byte past w or x, writes none past y (guard-page tested); it may prefetch past w, which cannot
+ * fault. Pure: callers split threads on m, at any row. Precision: with v = sum_i w_i x_i over the dequantised
+ * weights and activations in exact arithmetic, |y - v| <= (n + 4) * FLT_EPSILON * sum_i |w_i x_i|,   n = k
+ * for float formats, k / 32 for blocks of 32; for the K formats n = k / 256 and the sum is over |d sc q x| +
+ * |dmin mn x| (the minimum is subtracted apart). Integer sums inside a block are exact; the bound counts the
+ * float additions (derived in tests/test_gemv.c). Errors: none at run time. Source: block layouts in
+ * base/format.h. */
+#ifndef RL_GEMV_H
+#define RL_GEMV_H
+
+#include "base/act.h"
+#include "base/format.h"
+#include "base/kernel.h"
+#include "base/matrix.h"
+
+typedef void rl_gemv_fn(float *restrict y, const void *restrict w, const void *restrict x, size_t m,
+                        size_t k);
+
+typedef struct {
+    rl_kernel base;
+    rl_format format;
+    rl_layout layout;
+    rl_act act;
+    rl_gemv_fn *run;
+} rl_gemv;
+
+/* The best kernel a CPU mask can run; NULL where no kernel takes the format in that layout. */
+const rl_gemv *rl_gemv_find(rl_format format, rl_layout layout, uint32_t cpu);
+
+/* Every kernel built, in a fixed order; NULL past the last. */
+const rl_gemv *rl_gemv_at(size_t i);
+
+typedef struct {
+    const rl_gemv *rows;
+    size_t n;
+} rl_gemv_table;
+extern const rl_gemv_table rl_gemv_scalar, rl_gemv_avx2, rl_gemv_avx512, rl_gemv_neon;
+
+#endif

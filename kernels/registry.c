@@ -1,0 +1,29 @@
+/* registry.c - one line a family. */
+#include "registry.h"
+#include "gemv/gemv.h"
+#include "quant/dequant.h"
+
+/* Each family tells its i-th row; a NULL kernel ends it. */
+#define FAMILY(name, label)                                                                                  \
+    static rl_registry_row name##_row(size_t i)                                                              \
+    {                                                                                                        \
+        const rl_##name *row = rl_##name##_at(i);                                                            \
+        if (row == NULL) return (rl_registry_row){0};                                                        \
+        return (rl_registry_row){#name, label, &row->base};                                                  \
+    }
+FAMILY(dequant, rl_format_name(row->format))
+FAMILY(gemv, rl_format_name(row->format))
+#undef FAMILY
+
+static rl_registry_row (*const families[])(size_t) = {dequant_row, gemv_row};
+
+rl_registry_row rl_registry_at(size_t i)
+{
+    for (size_t f = 0; f < RL_COUNT(families); f++)
+        for (size_t j = 0;; j++, i--) {
+            rl_registry_row row = families[f](j);
+            if (row.kernel == NULL) break;
+            if (i == 0) return row;
+        }
+    return (rl_registry_row){0};
+}
