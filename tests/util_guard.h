@@ -3,11 +3,13 @@
 #ifndef UTIL_GUARD_H
 #define UTIL_GUARD_H
 
-#include <cmocka.h>
+/* cmocka needs these before it */
 #include <setjmp.h>
-#include <stdarg.h> /* cmocka needs these four, in this order */
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "base/cpu.h"
 

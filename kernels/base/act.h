@@ -18,6 +18,9 @@
 
 typedef enum { RL_ACT_F32, RL_ACT_Q8, RL_ACT_Q8K, RL_ACT_COUNT } rl_act;
 
+/* Magnitudes that an 8-bit block treats as zero: 127 / RL_ACT_TINY is still a float. */
+#define RL_ACT_TINY 0x1p-100f
+
 /* The activations that go with a weight format. */
 static inline rl_act rl_act_for(rl_format w)
 {

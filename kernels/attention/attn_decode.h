@@ -1,0 +1,85 @@
+/* attn_decode.h - attention of one new token over a cached context, with grouped queries.
+ *
+ *   for each query head h:  out[h] = sum_t softmax_t(scale * q[h] . K[g][t]) * V[g][t],   g = h / group
+ *
+ *   q    [n_head][head_dim] f32     rotated
+ *   K, V [n_head_kv][...][head_dim] one plane a KV head, positions one after another: a plane is one stream
+ *   out  [n_head][head_dim] f32
+ * group = n_head / n_head_kv query heads share a KV head and one pass over its planes.
+ *
+ * The context is cut into parts of RL_ATTN_PART positions, whatever the number of threads: a part is one call
+ * of `part`, which leaves an unnormalised result (online softmax); `merge` joins the parts of a KV head in
+ * order. So the result is the same to the bit for every number of threads.
+ *
+ *   part   [group][stride] f32, stride = rl_attn_stride(head_dim): sum of exp(s - m) V, then m, then sum of
+ * exp
+ *
+ * head_dim is a multiple of 32, at most RL_ATTN_MAX_DIM; group at most RL_ATTN_MAX_GROUP; n >= 1 positions.
+ * K and V aligned to 2 bytes. Reads exactly the positions named (guard-page tested).
+ * Precision: with exact arithmetic on the same f16 K and V,
+ *   |out - exact| <= (head_dim + n/64 + 64) * FLT_EPSILON * (1 + 2 max_t |scale| sum_i |q_i K_ti|) * max_t
+ * |V_t| (derived in tests/test_attn_decode.c). Errors: none at run time. Source: Dao et al., FlashAttention;
+ * split-KV as in Flash-Decoding. */
+#ifndef RL_ATTN_DECODE_H
+#define RL_ATTN_DECODE_H
+
+#include "base/format.h"
+#include "base/kernel.h"
+#include "base/mem.h"
+
+enum { RL_ATTN_PART = 256, RL_ATTN_MAX_DIM = 256, RL_ATTN_MAX_GROUP = 32 };
+
+typedef struct {
+    size_t n_head, n_head_kv, head_dim;
+    float scale; /* usually 1 / sqrt(head_dim) */
+} rl_attn_shape;
+
+static inline size_t rl_attn_group(const rl_attn_shape *s) { return s->n_head / s->n_head_kv; }
+static inline size_t rl_attn_stride(size_t head_dim) { return rl_round_up(head_dim + 2, 16); }
+static inline size_t rl_attn_parts(size_t n_ctx) { return (n_ctx + RL_ATTN_PART - 1) / RL_ATTN_PART; }
+
+/* q: the group's query heads [group][head_dim]; k, v: the first position of the part in the KV head's planes.
+ */
+typedef void rl_attn_part_fn(float *restrict part, const float *restrict q, const void *restrict k,
+                             const void *restrict v, const rl_attn_shape *shape, size_t n);
+/* out [group][head_dim]; parts [n_parts][group][stride]. */
+typedef void rl_attn_merge_fn(float *restrict out, const float *restrict parts, const rl_attn_shape *shape,
+                              size_t n_parts);
+
+typedef struct {
+    rl_kernel base;
+    rl_format kv_format;
+    rl_attn_part_fn *part;
+    rl_attn_merge_fn *merge;
+} rl_attn_decode;
+
+const rl_attn_decode *rl_attn_decode_find(rl_format kv_format, uint32_t cpu);
+const rl_attn_decode *rl_attn_decode_at(size_t i);
+
+/* One token's attention as a team runs it: each rank takes its share of all (KV head, part) pairs, the ranks
+ * meet at the caller's barrier, then each merges its share of the KV heads. k, v      the planes of all KV
+ * heads, `plane_bytes` apart scratch   rl_attn_scratch_bytes(shape, n_ctx), RL_LINE aligned, shared by all
+ * ranks Phase 1 is rl_attn_decode_parts, phase 2 rl_attn_decode_merge; between them a barrier. */
+typedef struct {
+    const rl_attn_decode *kernel;
+    rl_attn_shape shape;
+    const float *q;
+    const void *k, *v;
+    size_t plane_bytes;
+    size_t n_ctx; /* positions to attend to, the new token's own included */
+    float *scratch;
+    float *out;
+} rl_attn_job;
+
+size_t rl_attn_scratch_bytes(const rl_attn_shape *shape, size_t n_ctx);
+void rl_attn_decode_parts(const rl_attn_job *job, size_t rank, size_t ranks);
+void rl_attn_decode_merge(const rl_attn_job *job, size_t rank, size_t ranks);
+
+typedef struct {
+    const rl_attn_decode *rows;
+    size_t n;
+} rl_attn_decode_table;
+extern const rl_attn_decode_table rl_attn_decode_scalar, rl_attn_decode_avx2, rl_attn_decode_avx512,
+    rl_attn_decode_neon;
+
+#endif
