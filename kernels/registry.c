@@ -5,6 +5,7 @@
 #include "ops/ops.h"
 #include "probe/probe.h"
 #include "quant/dequant.h"
+#include "quant/quantize.h"
 
 /* Each family tells its i-th row; a NULL kernel ends it. */
 #define FAMILY(name, label)                                                                                  \
@@ -15,14 +16,15 @@
         return (rl_registry_row){#name, label, &row->base};                                                  \
     }
 FAMILY(dequant, rl_format_name(row->format))
+FAMILY(quantize, rl_format_name(row->format))
 FAMILY(gemv, rl_format_name(row->format))
 FAMILY(attn_decode, rl_format_name(row->kv_format))
 FAMILY(ops, rl_op_name(row->op))
 FAMILY(probe, rl_probe_name(row->kind))
 #undef FAMILY
 
-static rl_registry_row (*const families[])(size_t) = {dequant_row, gemv_row, attn_decode_row, ops_row,
-                                                      probe_row};
+static rl_registry_row (*const families[])(size_t) = {dequant_row,     quantize_row, gemv_row,
+                                                      attn_decode_row, ops_row,      probe_row};
 
 rl_registry_row rl_registry_at(size_t i)
 {

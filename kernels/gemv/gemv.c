@@ -2,6 +2,10 @@
 #include "gemv/gemv.h"
 
 static const rl_gemv_table *const tables[] = {
+#if defined(RL_X86)
+    &rl_gemv_avx512,
+    &rl_gemv_avx2,
+#endif
     &rl_gemv_scalar,
 };
 

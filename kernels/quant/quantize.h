@@ -1,9 +1,12 @@
-/* quantize.h - one row of floats to weights: what a converter runs, and what the synthetic models are made
- * with. y  [n / block] blocks of format   overwritten; aligned to 2 bytes (f32: 4); does not overlap x x  [n]
- * f32                        finite n  in elements, a multiple of the format's block length f32, f16, bf16,
- * q8_0, q4_0, q4_1, q5_0 and q5_1 give the bits of the `gguf` Python package, the reference of the format
- * (tests/test_quantize.c). The K formats have no such reference: a block is fitted by weighted least squares,
- * and the tests hold the error to that of ggml's own quantizer on the same rows. Errors: none at run time.
+/* quantize.h - one row of floats to weights: what a converter runs, and what synthetic models are made with.
+ *   y  [n / block] blocks of format   overwritten; aligned to 2 bytes (f32: 4); does not overlap x
+ *   x  [n] f32                        finite
+ *   n  in elements                    a multiple of the format's block length (0 is fine)
+ * Reads no byte past x, writes none past y (guard-page tested).
+ * f32, f16, bf16, q8_0, q4_0, q4_1, q5_0 and q5_1 give the bits of the `gguf` Python package, the reference
+ * of the format. The K formats have no such reference: a block is fitted by weighted least squares (kfit.h),
+ * and the tests hold its error to that of ggml's own quantizer on the same rows (tests/test_quantize.c). A
+ * scale that leaves the range of a half becomes infinite or 0, as in the reference. Errors: none at run time.
  * Deterministic: no kernel depends on the machine. */
 #ifndef RL_QUANTIZE_H
 #define RL_QUANTIZE_H
