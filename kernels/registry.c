@@ -6,6 +6,7 @@
 #include "probe/probe.h"
 #include "quant/dequant.h"
 #include "quant/quantize.h"
+#include "tokenizer/tokenizer.h"
 
 /* Each family tells its i-th row; a NULL kernel ends it. */
 #define FAMILY(name, label)                                                                                  \
@@ -23,8 +24,16 @@ FAMILY(ops, rl_op_name(row->op))
 FAMILY(probe, rl_probe_name(row->kind))
 #undef FAMILY
 
-static rl_registry_row (*const families[])(size_t) = {dequant_row,     quantize_row, gemv_row,
-                                                      attn_decode_row, ops_row,      probe_row};
+/* The family's object is the rl_tokenizer, so its rows have a longer name. */
+static rl_registry_row tokenizer_row(size_t i)
+{
+    const rl_tokenizer_kernel *row = rl_tokenizer_kernel_at(i);
+    if (row == NULL) return (rl_registry_row){0};
+    return (rl_registry_row){"tokenizer", row->variant, &row->base};
+}
+
+static rl_registry_row (*const families[])(size_t) = {
+    dequant_row, quantize_row, gemv_row, attn_decode_row, ops_row, probe_row, tokenizer_row};
 
 rl_registry_row rl_registry_at(size_t i)
 {

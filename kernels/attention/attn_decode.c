@@ -30,25 +30,40 @@ size_t rl_attn_scratch_bytes(const rl_attn_shape *shape, size_t n_ctx)
     return shape->n_head_kv * rl_attn_parts(n_ctx) * part_floats(shape) * sizeof(float);
 }
 
-void rl_attn_decode_parts(const rl_attn_job *job, size_t rank, size_t ranks)
+/* Part number `part` of a KV head, left at `out`. */
+static void run_part(const rl_attn_job *job, size_t head, size_t part, float *out)
 {
     const rl_attn_shape *s = &job->shape;
-    const size_t n_parts = rl_attn_parts(job->n_ctx), items = s->n_head_kv * n_parts;
-    const size_t position_bytes = rl_row_bytes(job->kernel->kv_format, s->head_dim);
-    for (size_t item = items * rank / ranks; item < items * (rank + 1) / ranks; item++) {
-        const size_t head = item / n_parts, first = item % n_parts * RL_ATTN_PART, left = job->n_ctx - first;
-        const size_t offset = head * job->plane_bytes + first * position_bytes;
-        job->kernel->part(job->scratch + item * part_floats(s),
-                          job->q + head * rl_attn_group(s) * s->head_dim, (const char *)job->k + offset,
-                          (const char *)job->v + offset, s, left < RL_ATTN_PART ? left : RL_ATTN_PART);
-    }
+    const size_t first = part * RL_ATTN_PART, left = job->n_ctx - first;
+    const size_t offset = head * job->plane_bytes + first * rl_row_bytes(job->kernel->kv_format, s->head_dim);
+    job->kernel->part(out, job->q + head * rl_attn_group(s) * s->head_dim, (const char *)job->k + offset,
+                      (const char *)job->v + offset, s, left < RL_ATTN_PART ? left : RL_ATTN_PART);
+}
+
+static void merge_head(const rl_attn_job *job, size_t head, const float *parts)
+{
+    const rl_attn_shape *s = &job->shape;
+    job->kernel->merge(job->out + head * rl_attn_group(s) * s->head_dim, parts, s, rl_attn_parts(job->n_ctx));
+}
+
+void rl_attn_decode_parts(const rl_attn_job *job, size_t rank, size_t ranks)
+{
+    const size_t n_parts = rl_attn_parts(job->n_ctx), items = job->shape.n_head_kv * n_parts;
+    for (size_t item = items * rank / ranks; item < items * (rank + 1) / ranks; item++)
+        run_part(job, item / n_parts, item % n_parts, job->scratch + item * part_floats(&job->shape));
 }
 
 void rl_attn_decode_merge(const rl_attn_job *job, size_t rank, size_t ranks)
 {
-    const rl_attn_shape *s = &job->shape;
-    const size_t n_parts = rl_attn_parts(job->n_ctx);
-    for (size_t head = s->n_head_kv * rank / ranks; head < s->n_head_kv * (rank + 1) / ranks; head++)
-        job->kernel->merge(job->out + head * rl_attn_group(s) * s->head_dim,
-                           job->scratch + head * n_parts * part_floats(s), s, n_parts);
+    const size_t heads = job->shape.n_head_kv,
+                 head_floats = rl_attn_parts(job->n_ctx) * part_floats(&job->shape);
+    for (size_t head = heads * rank / ranks; head < heads * (rank + 1) / ranks; head++)
+        merge_head(job, head, job->scratch + head * head_floats);
+}
+
+void rl_attn_decode_head(const rl_attn_job *job, size_t head)
+{
+    for (size_t part = 0; part < rl_attn_parts(job->n_ctx); part++)
+        run_part(job, head, part, job->scratch + part * part_floats(&job->shape));
+    merge_head(job, head, job->scratch);
 }

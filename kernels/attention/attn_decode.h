@@ -75,6 +75,11 @@ size_t rl_attn_scratch_bytes(const rl_attn_shape *shape, size_t n_ctx);
 void rl_attn_decode_parts(const rl_attn_job *job, size_t rank, size_t ranks);
 void rl_attn_decode_merge(const rl_attn_job *job, size_t rank, size_t ranks);
 
+/* One KV head from beginning to end, on the caller's own: for the tokens of a prompt, which wait for nobody.
+ * Here `scratch` is the caller's alone and a head's share long: rl_attn_scratch_bytes / n_head_kv. The same
+ * bits. */
+void rl_attn_decode_head(const rl_attn_job *job, size_t head);
+
 typedef struct {
     const rl_attn_decode *rows;
     size_t n;

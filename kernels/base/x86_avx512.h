@@ -2,30 +2,51 @@
 #ifndef RL_X86_AVX512_H
 #define RL_X86_AVX512_H
 
-#include "base/format.h"
-
-#include <immintrin.h>
+#include "base/x86_avx2.h"
 
 #if !defined(__AVX512F__) || !defined(__AVX512BW__) || !defined(__AVX512DQ__) || !defined(__AVX512VL__) ||   \
     !defined(__AVX512VNNI__)
 #error "this file needs the flags of the avx512 tier"
 #endif
 
-/* The sum of 16 floats, always by the same tree. */
+/* ---- across the lanes, always by the same tree ---- */
+
 static inline float rl_sum_ps(__m512 v)
 {
-    __m256 h = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
-    __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
-    q = _mm_add_ps(q, _mm_movehl_ps(q, q));
-    return _mm_cvtss_f32(_mm_add_ss(q, _mm_movehdup_ps(q)));
+    return rl_sum_ps256(_mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)));
 }
+
+static inline float rl_max_ps(__m512 v)
+{
+    return rl_max_ps256(_mm256_max_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)));
+}
+
+/* ---- masks: the first n of 16 lanes, of 32 words, of 64 bytes ---- */
+
+static inline __mmask16 rl_mask16(size_t n) { return (__mmask16)(n >= 16 ? 0xffff : (1u << n) - 1); }
+static inline __mmask32 rl_mask32(size_t n) { return n >= 32 ? 0xffffffffu : (1u << n) - 1; }
+static inline __mmask64 rl_mask64(size_t n) { return n >= 64 ? ~0ull : (1ull << n) - 1; }
+
+/* ---- floats ---- */
 
 /* A half in memory, to all lanes. */
 static inline __m512 rl_broadcast_f16(const rl_f16 *h) { return _mm512_set1_ps(_cvtsh_ss(*h)); }
 
-/* The first n of 16 lanes, of 32 words, of 64 bytes. */
-static inline __mmask16 rl_mask16(size_t n) { return (__mmask16)(n >= 16 ? 0xffff : (1u << n) - 1); }
-static inline __mmask32 rl_mask32(size_t n) { return n >= 32 ? 0xffffffffu : (1u << n) - 1; }
-static inline __mmask64 rl_mask64(size_t n) { return n >= 64 ? ~0ull : (1ull << n) - 1; }
+/* e^x, see exp_poly.h. */
+static inline __m512 rl_exp_ps(__m512 x)
+{
+    x = _mm512_min_ps(_mm512_set1_ps(RL_EXP_MAX), _mm512_max_ps(_mm512_set1_ps(RL_EXP_MIN), x));
+    const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(RL_EXP_LOG2E)),
+                                          _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(RL_EXP_LN2_HI), x);
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(RL_EXP_LN2_LO), r);
+    __m512 p = _mm512_fmadd_ps(r, _mm512_set1_ps(RL_EXP_C6), _mm512_set1_ps(RL_EXP_C5));
+    p = _mm512_fmadd_ps(r, p, _mm512_set1_ps(RL_EXP_C4));
+    p = _mm512_fmadd_ps(r, p, _mm512_set1_ps(RL_EXP_C3));
+    p = _mm512_fmadd_ps(r, p, _mm512_set1_ps(RL_EXP_C2));
+    p = _mm512_fmadd_ps(_mm512_mul_ps(r, r), p, r);
+    p = _mm512_add_ps(p, _mm512_set1_ps(1.0f));
+    return _mm512_scalef_ps(p, n);
+}
 
 #endif

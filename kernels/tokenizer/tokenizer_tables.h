@@ -1,0 +1,126 @@
+/* tokenizer_tables.h - what a tokenizer knows of its vocabulary; for the files of this folder only.
+ *
+ * Merging works on symbols, numbers that stand for strings:
+ *   an id                          the text of a normal, user-defined or unused piece
+ *   RL_SYMBOL_CHAR | code point    a character that is no such piece (it can still be part of one)
+ *   RL_SYMBOL_FROZEN | id          a user-defined piece taken from the text; merges with nothing
+ * Every string has one symbol only, so "the concatenation is a piece" is a look-up of two symbols. */
+#ifndef RL_TOKENIZER_TABLES_H
+#define RL_TOKENIZER_TABLES_H
+
+#include "tokenizer/tokenizer.h"
+#include "tokenizer/utf8.h"
+
+#include <string.h>
+
+#define RL_SYMBOL_CHAR 0x80000000u
+#define RL_SYMBOL_FROZEN 0x40000000u
+#define RL_SYMBOL_NONE 0xffffffffu
+
+#define RL_SPACE_MARK "\xe2\x96\x81"  /* U+2581 */
+#define RL_REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+
+/* Two classes of pieces, which may spell the same text: those that merging makes, and the reserved ones. */
+typedef enum { RL_CLASS_MERGED, RL_CLASS_RESERVED } rl_piece_class;
+
+typedef struct {
+    uint32_t offset, bytes;
+} rl_span;
+
+/* What two neighbours merge to. Lower rank first; equal scores share a rank. An empty slot has id NONE. */
+typedef struct {
+    uint32_t left, right, id, rank;
+} rl_merge;
+
+struct rl_tokenizer {
+    size_t n;
+    uint32_t bos, eos, unk;
+    bool has_bos, has_eos, has_unk, add_bos, add_eos, add_space_prefix;
+
+    char *text;      /* all pieces, one after another */
+    rl_span *span;   /* [n] each piece in text */
+    uint8_t *type;   /* [n] rl_piece_type */
+    uint32_t *rank;  /* [n] merging order of the merged class; 0 is the best */
+    char *shown;     /* all pieces as decoding writes them */
+    rl_span *show;   /* [n] each in shown */
+    size_t show_max; /* the longest of those */
+
+    uint32_t *slot; /* ids by text and class, open addressing; RL_SYMBOL_NONE where empty */
+    size_t slot_mask;
+    rl_merge *merge; /* by left and right, open addressing */
+    size_t merge_mask;
+    uint16_t page[0x110000 >> 8]; /* page p of the code points is row page[p] of `code`; row 0 is empty */
+    uint32_t (*code)[256];        /* ids of the one-character pieces, RL_SYMBOL_NONE elsewhere */
+
+    bool has_bytes, has_unused;
+    uint32_t byte_id[256];
+    bool user_lead[256];             /* bytes that a user-defined piece begins with */
+    bool special_lead[256];          /* bytes that a control or unknown piece begins with */
+    size_t reach[RL_PIECE_BYTE + 1]; /* the longest piece of each type, in bytes */
+};
+
+/* The piece of that class spelled so; RL_SYMBOL_NONE where there is none. */
+uint32_t rl_tokenizer_lookup(const rl_tokenizer *tok, rl_piece_class class, const char *text, size_t n_bytes);
+
+/* The longest piece of one of the types (a mask of 1 << type) that text [n_bytes] begins with; RL_SYMBOL_NONE
+ * where there is none. */
+uint32_t rl_tokenizer_longest(const rl_tokenizer *tok, unsigned types, const char *text, size_t n_bytes);
+
+/* Point 1 of encoding: writes at most 3 * (n_bytes + 1) bytes of well-formed UTF-8, returns how many. */
+size_t rl_tokenizer_normalize(const rl_tokenizer *tok, const char *restrict text, size_t n_bytes,
+                              char *restrict out);
+
+/* Point 2: the user-defined piece that normalized text [n_bytes > 0] begins with, else RL_SYMBOL_NONE. */
+static inline uint32_t rl_tokenizer_user_defined(const rl_tokenizer *tok, const char *text, size_t n_bytes)
+{
+    if (!tok->user_lead[(uint8_t)text[0]]) return RL_SYMBOL_NONE;
+    return rl_tokenizer_longest(tok, 1u << RL_PIECE_USER_DEFINED, text, n_bytes);
+}
+
+static inline uint32_t rl_tokenizer_char_symbol(const rl_tokenizer *tok, uint32_t code)
+{
+    const uint32_t id = tok->code[tok->page[code >> 8]][code & 255];
+    return id != RL_SYMBOL_NONE ? id : RL_SYMBOL_CHAR | code;
+}
+
+static inline size_t rl_merge_hash(uint32_t left, uint32_t right)
+{
+    uint64_t h = ((uint64_t)left << 32 | right) * 0x9e3779b97f4a7c15u;
+    return (size_t)(h ^ h >> 32);
+}
+
+/* What the two merge to, or an empty slot. */
+static inline const rl_merge *rl_tokenizer_merge(const rl_tokenizer *tok, uint32_t left, uint32_t right)
+{
+    for (size_t at = rl_merge_hash(left, right);; at++) {
+        const rl_merge *m = &tok->merge[at & tok->merge_mask];
+        if (m->id == RL_SYMBOL_NONE || (m->left == left && m->right == right)) return m;
+    }
+}
+
+/* Ids on their way out: counted all, kept while there is room. */
+typedef struct {
+    uint32_t *ids;
+    size_t max, n;
+    bool after_unknown; /* the last one was unknown: another joins it */
+} rl_id_sink;
+
+static inline void rl_put_id(rl_id_sink *sink, uint32_t id)
+{
+    if (sink->n < sink->max) sink->ids[sink->n] = id;
+    sink->n++;
+    sink->after_unknown = false;
+}
+
+/* A character that is no piece. */
+static inline void rl_put_char(rl_id_sink *sink, const rl_tokenizer *tok, const char *text, size_t n_bytes)
+{
+    if (tok->has_bytes) {
+        for (size_t i = 0; i < n_bytes; i++) rl_put_id(sink, tok->byte_id[(uint8_t)text[i]]);
+    } else {
+        if (!sink->after_unknown) rl_put_id(sink, tok->unk);
+        sink->after_unknown = true;
+    }
+}
+
+#endif
