@@ -1,0 +1,24 @@
+# What `cmake --install` puts where: the libraries with their headers and a CMake package (find_package(ridgeline)),
+# and the lanes. Programs are installed where they are defined.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS rl_base rl_kernels rl_perf EXPORT ridgelineTargets
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT ridgelineTargets NAMESPACE ridgeline::
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ridgeline)
+
+foreach(folder base quant gemv attention ops probe tokenizer)
+  install(DIRECTORY kernels/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ridgeline
+    FILES_MATCHING PATTERN "*.h" PATTERN "x86_*.h" EXCLUDE PATTERN "exp_poly.h" EXCLUDE)
+endforeach()
+install(FILES kernels/registry.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ridgeline)
+install(FILES perf/barrier.h perf/bench.h perf/clock.h perf/counters.h perf/env.h perf/stats.h
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ridgeline/perf)
+install(DIRECTORY baselines DESTINATION ${CMAKE_INSTALL_DATADIR}/ridgeline)
+
+configure_package_config_file(cmake/ridgelineConfig.cmake.in ridgelineConfig.cmake
+  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ridgeline)
+write_basic_package_version_file(ridgelineConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/ridgelineConfig.cmake
+  ${CMAKE_CURRENT_BINARY_DIR}/ridgelineConfigVersion.cmake cmake/RidgelineFind.cmake
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ridgeline)

@@ -260,47 +260,23 @@ static rl_status check_metadata(rl_gguf *g, rl_error *err)
     return RL_OK;
 }
 
-/* ggml types that exist and that we have no kernels for, or that no longer exist. */
+/* ggml types that we have no kernels for, and those that are no more. */
 static rl_status refuse_type(const cursor *c, uint32_t type)
 {
-    static const struct {
-        uint32_t type;
-        const char *name;
-        bool removed;
-    } known[] = {
-        {4,  "q4_2",       true },
-        {5,  "q4_3",       true },
-        {9,  "q8_1",       false},
-        {15, "q8_K",       false},
-        {16, "iq2_xxs",    false},
-        {17, "iq2_xs",     false},
-        {18, "iq3_xxs",    false},
-        {19, "iq1_s",      false},
-        {20, "iq4_nl",     false},
-        {21, "iq3_s",      false},
-        {22, "iq2_s",      false},
-        {23, "iq4_xs",     false},
-        {24, "i8",         false},
-        {25, "i16",        false},
-        {26, "i32",        false},
-        {27, "i64",        false},
-        {28, "f64",        false},
-        {29, "iq1_m",      false},
-        {31, "q4_0_4_4",   true },
-        {32, "q4_0_4_8",   true },
-        {33, "q4_0_8_8",   true },
-        {34, "tq1_0",      false},
-        {35, "tq2_0",      false},
-        {36, "iq4_nl_4_4", true },
-        {37, "iq4_nl_4_8", true },
-        {38, "iq4_nl_8_8", true },
-        {39, "mxfp4",      false},
-    };
-    for (size_t i = 0; i < RL_COUNT(known); i++)
-        if (known[i].type == type)
-            return fail(c, RL_ERR_UNSUPPORTED, "type %" PRIu32 " (%s) %s", type, known[i].name,
-                        known[i].removed ? "was removed from the format: convert the model again"
-                                         : "is not supported");
+    static const char *const unsupported[] = {
+        [9] = "q8_1",   [15] = "q8_K",   [16] = "iq2_xxs", [17] = "iq2_xs", [18] = "iq3_xxs",
+        [19] = "iq1_s", [20] = "iq4_nl", [21] = "iq3_s",   [22] = "iq2_s",  [23] = "iq4_xs",
+        [24] = "i8",    [25] = "i16",    [26] = "i32",     [27] = "i64",    [28] = "f64",
+        [29] = "iq1_m", [34] = "tq1_0",  [35] = "tq2_0",   [39] = "mxfp4"};
+    static const char *const removed[] = {
+        [4] = "q4_2",      [5] = "q4_3",        [31] = "q4_0_4_4",   [32] = "q4_0_4_8",
+        [33] = "q4_0_8_8", [36] = "iq4_nl_4_4", [37] = "iq4_nl_4_8", [38] = "iq4_nl_8_8"};
+    if (type < RL_COUNT(unsupported) && unsupported[type] != NULL)
+        return fail(c, RL_ERR_UNSUPPORTED, "type %" PRIu32 " (%s) is not supported", type, unsupported[type]);
+    if (type < RL_COUNT(removed) && removed[type] != NULL)
+        return fail(c, RL_ERR_UNSUPPORTED,
+                    "type %" PRIu32 " (%s) was removed from the format: convert the model again", type,
+                    removed[type]);
     return fail(c, RL_ERR_FORMAT, "type %" PRIu32 " is unknown", type);
 }
 

@@ -76,8 +76,8 @@ static int by_rank(const void *a, const void *b)
     return ranks_before(*x, *y) ? -1 : ranks_before(*y, *x) ? 1 : 0;
 }
 
-/* Moves the k that rank first to the front, in any order: quickselect. Hoare's partition needs a pivot that is not
- * the last element, or a part could be the whole. */
+/* Moves the k that rank first to the front, in any order: quickselect. Hoare's partition needs a pivot that
+ * is not the last element, or a part could be the whole. */
 static void select_top(candidate *c, size_t n, size_t k)
 {
     size_t lo = 0, hi = n;

@@ -42,6 +42,13 @@ static void make_rows(void *arg, size_t rank)
 static rl_status check_model(const rl_synth_model *m, rl_error *err)
 {
     const rl_synth_shape *s = m->shape;
+    size_t n_normal = 0;
+    for (size_t i = 0; i < m->vocab->n; i++) n_normal += m->vocab->pieces[i].type == RL_PIECE_NORMAL;
+    if (n_normal < 2 || m->vocab->n > RL_VOCAB_MAX)
+        return rl_fail(err, RL_ERR_ARG,
+                       "a vocabulary of %zu pieces, %zu of them normal; expected two normal pieces and at "
+                       "most %d in all",
+                       m->vocab->n, n_normal, RL_VOCAB_MAX);
     if (s->n_layer < 1 || s->n_head < 1 || s->n_head_kv < 1 || s->n_embd % s->n_head != 0 ||
         s->n_embd / s->n_head % 2 != 0 || s->n_head % s->n_head_kv != 0)
         return rl_fail(err, RL_ERR_ARG,
@@ -173,8 +180,8 @@ rl_status rl_synth_write(const char *path, const rl_synth_model *m, size_t threa
     uint32_t *prev = rl_alloc(m->vocab->n * sizeof *prev), *order = rl_alloc(m->vocab->n * sizeof *order);
     if (prev == NULL || order == NULL)
         status = rl_fail(err, RL_ERR_MEMORY, "out of memory for %zu pieces", m->vocab->n);
-    else if (synth_cycle(m->vocab, m->seed, prev, order) < 2)
-        status = rl_fail(err, RL_ERR_ARG, "the vocabulary has no two normal pieces");
+    else
+        synth_cycle(m->vocab, m->seed, prev, order);
     j.prev = prev;
     if (threads == 0) threads = rl_cpu_count();
     if (status == RL_OK) status = rl_team_open(&team, threads, false, err);

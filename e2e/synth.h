@@ -11,7 +11,7 @@
  *   ones do (small enough for the epsilon of the first norm to show). Projections have 1 / sqrt(columns), so
  *   that unit input gives unit output; attn_q and attn_k a little more, so that attention scores spread by
  *   about 2 and a head looks at few positions rather than at the mean of all. Projections that write into the
- *   residual stream have RL_SYNTH_RESIDUAL * 0.02 / sqrt(2 layers * columns): all layers together weigh about
+ *   residual stream have 1.6 * 0.02 / sqrt(2 layers * columns): all layers together weigh about
  *   as much as the embedding, whatever their number. Norm weights are 1 with a spread of 0.1.
  *
  *   Predictions are peaked, as a trained model's are. With unrelated output rows the 32,000 logits would be

@@ -1,6 +1,7 @@
 /* vocab.c - the built-in vocabulary: the text file, taken into the program by the assembler, as pieces. */
 #include "vocab.h"
 
+#include "base/embed.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -8,17 +9,7 @@
 
 enum { PIECES = 32000, BYTE_0 = 3, FIRST_LINE = 259 };
 
-__asm__(".pushsection .rodata\n"
-        ".hidden rl_vocab_text\n"
-        ".hidden rl_vocab_text_end\n"
-        ".globl rl_vocab_text\n"
-        ".globl rl_vocab_text_end\n"
-        "rl_vocab_text:\n"
-        ".incbin \"" RL_VOCAB_FILE "\"\n"
-        "rl_vocab_text_end:\n"
-        ".byte 0\n"
-        ".popsection\n");
-extern const char rl_vocab_text[], rl_vocab_text_end[];
+RL_EMBED(rl_vocab_text, RL_VOCAB_FILE);
 
 typedef struct {
     rl_vocab vocab; /* first: the pointer handed out */

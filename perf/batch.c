@@ -20,7 +20,8 @@ void rl_rig_disband(rl_rig *rig)
     rig->team = NULL;
 }
 
-/* One team at a time: it pins the caller, and a second one would find no more than the caller's CPU to use. */
+/* One team at a time: it pins the caller, and a second one would find no more than the caller's CPU to use.
+ */
 static rl_status assemble(rl_rig *rig, size_t threads, rl_error *err)
 {
     if (rig->team != NULL && rl_team_size(rig->team) == threads) return RL_OK;
@@ -86,7 +87,8 @@ void rl_batch_run(rl_rig *rig, const rl_case *c, size_t threads, uint64_t iterat
     out->iterations = iterations;
     size_t n = c->self_threaded ? 1 : threads;
     rl_worker *workers = rl_alloc(n * sizeof *workers);
-    rl_status status = workers != NULL ? RL_OK : rl_fail(&err, RL_ERR_MEMORY, "out of memory for %zu threads", n);
+    rl_status status =
+        workers != NULL ? RL_OK : rl_fail(&err, RL_ERR_MEMORY, "out of memory for %zu threads", n);
     if (status == RL_OK && !c->self_threaded) status = assemble(rig, threads, &err);
     if (status != RL_OK) {
         out->outcome = RL_FAILED;

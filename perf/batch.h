@@ -28,7 +28,7 @@ typedef struct {
     uint64_t iterations;
     double real_s; /* of all iterations: wall time, or what a manual_time case reported */
     double wall_s;
-    double cpu_s; /* mean over threads */
+    double cpu_s;                                   /* mean over threads */
     rl_user_counter counters[RL_USER_COUNTERS_MAX]; /* summed over threads, not finished */
     size_t n_counters;
     rl_counter_value hardware[RL_COUNTERS_MAX]; /* summed; the worst share */

@@ -13,7 +13,8 @@
  *     int main(int argc, char **argv)
  *     {
  *         int exit_code;
- *         rl_suite *s = rl_suite_open(&(rl_suite_config){.family = "copy", .argc = argc, .argv = argv}, &exit_code);
+ *         rl_suite_config config = {.family = "copy", .argc = argc, .argv = argv};
+ *         rl_suite *s = rl_suite_open(&config, &exit_code);
  *         if (s == NULL) return exit_code;
  *         rl_suite_add(s, &(rl_case){.name = "copy/4096", .run = run, .arg = &w, .bytes = 2 * 4096});
  *         exit_code = rl_suite_run(s);
@@ -21,16 +22,17 @@
  *         return exit_code;
  *     }
  *
- * Names, flags and formats are Google Benchmark's; flags are listed by --help. Where we differ, and why:
- * - An iteration is one turn of the loop by every thread of the case; bytes, items and flops are of all threads
- *   together. `iterations` counts those turns (Google Benchmark adds the threads' up).
+ * Names, flags and formats are Google Benchmark's; --help lists the flags. Where we differ, and why:
+ * - An iteration is one turn of the loop by every thread of the case; bytes, items and flops are of all
+ *   threads together. `iterations` counts those turns (Google Benchmark adds up the threads').
  * - Time is wall time, from the first thread's start to the last one's end. It decides how long a case runs
  *   (--benchmark_min_time), whatever the number of threads: Google Benchmark compares the sum over threads.
  *   cpu_time is the mean over threads, so that it equals real_time where nothing disturbs.
- * - A case's own min_warmup_time counts without min_time, later repetitions reuse the first one's count, counts
- *   are validated in every build, and the seed of interleaving is reported and can be given.
- * - A case that fails gets an error row, the others run, and the exit code is 1. A filter that matches nothing
- *   is bad usage (64).
+ * - A case's own min_warmup_time counts without min_time, counts are validated in every build, and the seed
+ *   of interleaving is reported and can be given.
+ * - A case that fails gets an error row, the others run, and the exit code is 1. A filter that matches
+ *   nothing is bad usage (64).
+ *
  * One suite at a time; its functions are called by one thread. */
 #ifndef RL_BENCH_H
 #define RL_BENCH_H
@@ -45,7 +47,7 @@
 
 enum { RL_EXIT_OK = 0, RL_EXIT_FAILED = 1, RL_EXIT_USAGE = 64 };
 
-/* ---- Inside run() ------------------------------------------------------------------------------------- */
+/* ---- Inside run() ---- */
 
 typedef struct rl_state {
     uint64_t left;       /* the harness's: iterations until the next look at it */
@@ -58,11 +60,12 @@ typedef struct rl_state {
  * with the one that returns false. */
 static inline bool rl_state_next(rl_state *st);
 
-/* The same loop for bodies of a few cycles: the count stays in a register even where the body clobbers memory.
- *     RL_LOOP(st) rl_keep_value(f(x));
- * Not to be left with break or return, except after rl_state_skip or rl_state_error. */
+/* The same loop for bodies of a few cycles: the count stays in a register even where the body clobbers
+ * memory. Not to be left with break or return, except after rl_state_skip or rl_state_error.
+ *
+ *     RL_LOOP(st) rl_keep_value(f(x)); */
 #define RL_LOOP(st)                                                                                          \
-    for (uint64_t rl_left_ = rl_state_begin(st); rl_left_ > 0 || rl_state_end(st); rl_left_--)
+    for (uint64_t rl_left_ = rl_state_begin(st); rl_left_ > 0 || (rl_state_end(st), false); rl_left_--)
 
 /* Takes what comes between out of time and counters. Some hundred nanoseconds: for rare things only. */
 void rl_state_pause(rl_state *st);
@@ -97,29 +100,29 @@ void rl_state_counter(rl_state *st, const char *name, double value, unsigned fla
 /* Text for the label column, instead of the case's. */
 void rl_state_label(rl_state *st, const char *fmt, ...) RL_PRINTF(2, 3);
 
-/* ---- What is run -------------------------------------------------------------------------------------- */
+/* ---- What is run ---- */
 
 typedef enum { RL_UNIT_DEFAULT, RL_NS, RL_US, RL_MS, RL_S } rl_time_unit;
 
-/* Every field is a case's own; 0 and NULL mean what is said. Strings are copied, arg is borrowed until the suite
- * is closed. */
+/* Every field is a case's own; 0 and NULL mean what is said. Strings are copied, arg is borrowed until the
+ * suite is closed. */
 typedef struct {
-    const char *name; /* kernel and shape, "gemv/q4_0/avx512/5632x2048/cold": the key of baselines. Bytes 0x21 to
-                         0x7e except quotes, commas and backslashes */
+    const char *name; /* kernel and shape, "gemv/q4_0/avx512/5632x2048/cold": the key of baselines. Bytes 0x21
+                         to 0x7e except quotes, commas and backslashes */
     const char *skip; /* why it cannot run here: reported as SKIPPED. NULL: it runs */
 
     void (*run)(rl_state *st); /* on every thread */
     void *arg;
-    /* Around a case's repetitions: big buffers exist only in between. With interleaving, around each of them. */
+    /* Around a case's repetitions (with interleaving, around each): big buffers exist only in between. */
     rl_status (*setup)(void *arg, rl_error *err);
     void (*teardown)(void *arg);
-    /* Once, after the first setup and before any timing, on the calling thread: does the kernel compute what it
-     * should? Fills *max_error for the column. Failure is an error row, and nothing is timed. */
+    /* Once, after the first setup and before any timing, on the calling thread: does the kernel compute what
+     * it should? Fills *max_error for the column. Failure is an error row, and nothing is timed. */
     rl_status (*verify)(void *arg, double *max_error, rl_error *err);
 
     size_t threads;     /* 0: one, and not in the name. N: "/threads:N", each pinned to a CPU of its own */
-    bool self_threaded; /* run() is called on one unpinned thread and drives `threads` threads of its own, which
-                           setup started: cpu_time is the process's; hardware counters stay empty */
+    bool self_threaded; /* run() is called on one unpinned thread and drives `threads` threads of its own,
+                           which setup started: cpu_time is the process's; hardware counters stay empty */
     bool manual_time;   /* the case reports its time with rl_state_add_time: "/manual_time" */
 
     /* In place of the flags; each is part of the name. */
@@ -132,17 +135,17 @@ typedef struct {
     const char *isa, *cache;    /* for their columns */
     const char *label;
 
-    /* Another case, by full name or by name as registered (then with as many threads before any other): the column
-     * ref_ratio is its median time over this one's. Where it has not run by then, or is not selected, three short
-     * runs that are not reported find its time. */
+    /* Another case, by full name or by name as registered (then with as many threads before any other): the
+     * column ref_ratio is its median time over this one's. Where it has not run by then, or is not selected,
+     * three short runs that are not reported find its time. */
     const char *reference;
     const char *bandwidth_yardstick, *peak_yardstick; /* names of yardsticks; columns bw_pct and peak_pct */
 } rl_case;
 
-/* What the machine can do right now. Around every repetition of a case that names it, a burst of 20 ms on as many
- * threads says how fast; the case's share of the mean of the two is its percentage. (A burst younger than 50 ms
- * serves again, so neighbouring repetitions share one. After a burst the case runs one iteration untimed, for the
- * burst left the caches full.) All readings are summarised in the context. */
+/* What the machine can do right now. Around every repetition of a case that names it, a burst of 20 ms on as
+ * many threads says how fast; the case's share of the mean of the two is its percentage. (A burst younger
+ * than 50 ms serves again, so neighbouring repetitions share one. After a burst the case runs one iteration
+ * untimed, for the burst left the caches full.) All readings are summarised in the context. */
 typedef struct {
     const char *name;
     void (*run)(rl_state *st);
@@ -152,12 +155,12 @@ typedef struct {
     double bytes, flops;                          /* of one iteration, all threads together */
 } rl_yardstick;
 
-/* ---- The suite ---------------------------------------------------------------------------------------- */
+/* ---- The suite ---- */
 
 /* A flag of the bench program: --isa=... Its default may be overridden by the environment (RL_ISA). */
 typedef struct {
     const char *name;  /* "isa" */
-    const char *value; /* before opening: the default; after: what was asked for. Borrowed from argv or getenv */
+    const char *value; /* the default; after opening what was asked for, borrowed from argv or getenv */
     const char *help;  /* one line */
 } rl_flag;
 
@@ -175,9 +178,9 @@ typedef struct {
 
 typedef struct rl_suite rl_suite;
 
-/* Parses flags and probes clock and counters. Returns NULL where the program should end at once with *exit_code:
- * after --help (0), a flag that is unknown or malformed (64), or where the machine cannot be measured (1); the
- * message is on stderr. */
+/* Parses flags and probes clock and counters. Returns NULL where the program should end at once with
+ * *exit_code: after --help (0), a flag that is unknown or malformed (64), or where the machine cannot be
+ * measured (1); the message is on stderr. */
 rl_suite *rl_suite_open(const rl_suite_config *config, int *exit_code);
 void rl_suite_close(rl_suite *s); /* NULL is fine */
 
@@ -192,18 +195,20 @@ void rl_suite_context(rl_suite *s, const char *key, const char *value);
 /* The ISA path the program chose, a part of the machine's class. "none" otherwise. */
 void rl_suite_set_isa(rl_suite *s, const char *isa);
 
-/* Says "program: <message>" on stderr and returns RL_EXIT_USAGE: for values of its own flags a program refuses. */
+/* Says "program: <message>" on stderr and returns RL_EXIT_USAGE: for values of its own flags a program
+ * refuses. */
 int rl_suite_usage(rl_suite *s, const char *fmt, ...) RL_PRINTF(2, 3);
 
-/* Runs what the flags select, writes the reports. RL_EXIT_OK; RL_EXIT_FAILED if a case failed to set up, verify or
- * run, or a report could not be written; RL_EXIT_USAGE if a case was bad or the filter matches none. Once. */
+/* Runs what the flags select, writes the reports. RL_EXIT_OK; RL_EXIT_FAILED if a case failed to set up,
+ * verify or run, or a report could not be written; RL_EXIT_USAGE if a case was bad or the filter matches
+ * none. Once. */
 int rl_suite_run(rl_suite *s);
 
-/* ---- The loop's fast path ------------------------------------------------------------------------------ */
+/* ---- The loop's fast path ---- */
 
 bool rl_state_edge(rl_state *st); /* before the first iteration, and after the last */
 uint64_t rl_state_begin(rl_state *st);
-bool rl_state_end(rl_state *st); /* false */
+void rl_state_end(rl_state *st);
 
 static inline bool rl_state_next(rl_state *st)
 {

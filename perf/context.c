@@ -1,4 +1,5 @@
-/* context.c - everything about a run but its rows, as JSON: Google Benchmark's keys, then ours, then the user's. */
+/* context.c - everything about a run but its rows, as JSON: Google Benchmark's keys, then ours, then the
+ * user's. */
 #include "perf/json.h"
 #include "perf/report.h"
 #include "perf/stats.h"
@@ -77,7 +78,9 @@ static void add_build(cJSON *to)
 static void add_counters(cJSON *to, const rl_counters *c)
 {
     static const char *const rungs[] = {
-        [RL_RUNG_NATIVE] = "native", [RL_RUNG_GENERIC] = "generic", [RL_RUNG_SOFTWARE] = "software",
+        [RL_RUNG_NATIVE] = "native",
+        [RL_RUNG_GENERIC] = "generic",
+        [RL_RUNG_SOFTWARE] = "software",
         [RL_RUNG_NONE] = "unavailable",
     };
     cJSON *counters = cJSON_AddObjectToObject(to, "counters");
@@ -160,7 +163,8 @@ cJSON *rl_context(const rl_suite *s)
     rl_json_text(to, "family", s->family);
     rl_json_text(to, "command_line", s->command);
     cJSON_AddNumberToObject(to, "launch", (double)s->options.launch);
-    snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->seed); /* as text: above 2^53 a number would round */
+    snprintf(seed, sizeof seed, "%llu",
+             (unsigned long long)s->seed); /* as text: above 2^53 a number would round */
     rl_json_text(to, "seed", seed);
     cJSON_AddBoolToObject(to, "interleaved", s->options.interleave);
     if (s->options.dry_run) cJSON_AddTrueToObject(to, "dry_run");

@@ -19,25 +19,27 @@ struct rl_counters {
 };
 
 /* A column's ladder: names of CPU vendors' own events as libpfm4 knows them, then the kernel's generic event.
- * Misses of the last level: demand misses at Intel, lines filled from memory at AMD, whose generic CACHE-MISSES
- * are those of the second level and therefore not here. Misses of the data TLB only as the kernel maps them: it
- * picks the event that means a page walk, while vendors' names differ in what they include. */
+ * Misses of the last level: demand misses at Intel, lines filled from memory at AMD, whose generic
+ * CACHE-MISSES are those of the second level and therefore not here. Misses of the data TLB only as the
+ * kernel maps them: it picks the event that means a page walk, while vendors' names differ in what they
+ * include. */
 enum { RUNGS = 5 };
 static const struct {
     const char *name;
     const char *ladder[RUNGS];
 } columns[RL_FIXED_COUNTERS] = {
-    [RL_CYCLES] = {"cycles", {"UNHALTED_CORE_CYCLES", "CYCLES_NOT_IN_HALT", "CPU_CYCLES", "perf::CYCLES"}},
+    [RL_CYCLES] = {"cycles",        {"UNHALTED_CORE_CYCLES", "CYCLES_NOT_IN_HALT", "CPU_CYCLES", "perf::CYCLES"}},
     [RL_INSTRUCTIONS] = {"instructions",
-                         {"INSTRUCTION_RETIRED", "RETIRED_INSTRUCTIONS", "INST_RETIRED", "perf::INSTRUCTIONS"}},
+                   {"INSTRUCTION_RETIRED", "RETIRED_INSTRUCTIONS", "INST_RETIRED",
+                          "perf::INSTRUCTIONS"}                                                                 },
     [RL_BRANCH_MISSES] = {"branch_misses",
-                          {"BR_MISP_RETIRED:ALL_BRANCHES", "RETIRED_BRANCH_INSTRUCTIONS_MISPREDICTED",
-                           "BR_MIS_PRED", "perf::BRANCH-MISSES"}},
+                   {"BR_MISP_RETIRED:ALL_BRANCHES", "RETIRED_BRANCH_INSTRUCTIONS_MISPREDICTED",
+                           "BR_MIS_PRED", "perf::BRANCH-MISSES"}                                                },
     [RL_LLC_MISSES] = {"llc_misses",
-                       {"LONGEST_LAT_CACHE:MISS", "ANY_DATA_CACHE_FILLS_FROM_SYSTEM:DRAM_IO_NEAR:DRAM_IO_FAR",
+                   {"LONGEST_LAT_CACHE:MISS", "ANY_DATA_CACHE_FILLS_FROM_SYSTEM:DRAM_IO_NEAR:DRAM_IO_FAR",
                         "ANY_DATA_CACHE_FILLS_FROM_SYSTEM:MEM_IO_LCL:MEM_IO_RMT", "LL_CACHE_MISS_RD",
-                        "perf::LLC-LOAD-MISSES"}},
-    [RL_DTLB_MISSES] = {"dtlb_misses", {"perf::DTLB-LOAD-MISSES"}},
+                        "perf::LLC-LOAD-MISSES"}                                                                },
+    [RL_DTLB_MISSES] = {"dtlb_misses",   {"perf::DTLB-LOAD-MISSES"}                                                  },
 };
 
 /* Software events are the kernel's own count: context switches and faults happen in kernel mode, so that mode
@@ -45,8 +47,7 @@ static const struct {
 static rl_status encode(const rl_counter_os *os, const char *name, event *e, rl_error *err)
 {
     memset(&e->attr, 0, sizeof e->attr);
-    rl_status status =
-        os->encode(os->ctx, name, false, &e->attr, e->info.event, sizeof e->info.event, err);
+    rl_status status = os->encode(os->ctx, name, false, &e->attr, e->info.event, sizeof e->info.event, err);
     if (status == RL_OK && e->attr.type == PERF_TYPE_SOFTWARE)
         status = os->encode(os->ctx, name, true, &e->attr, e->info.event, sizeof e->info.event, err);
     e->attr.disabled = 1;
@@ -59,10 +60,13 @@ static rl_rung rung_of(uint32_t type)
 {
     switch (type) {
     case PERF_TYPE_SOFTWARE:
-    case PERF_TYPE_TRACEPOINT: return RL_RUNG_SOFTWARE;
+    case PERF_TYPE_TRACEPOINT:
+        return RL_RUNG_SOFTWARE;
     case PERF_TYPE_HARDWARE:
-    case PERF_TYPE_HW_CACHE: return RL_RUNG_GENERIC;
-    default: return RL_RUNG_NATIVE;
+    case PERF_TYPE_HW_CACHE:
+        return RL_RUNG_GENERIC;
+    default:
+        return RL_RUNG_NATIVE;
     }
 }
 
@@ -76,8 +80,7 @@ static rl_status try_out(const rl_counter_os *os, const char *name, event *e, rl
         e->attr.exclude_kernel = 1;
         fd = os->open(os->ctx, &e->attr);
     }
-    if (fd < 0)
-        return rl_fail(err, RL_ERR_UNSUPPORTED, "%s: cannot be opened: %s", name, strerror(-fd));
+    if (fd < 0) return rl_fail(err, RL_ERR_UNSUPPORTED, "%s: cannot be opened: %s", name, strerror(-fd));
     rl_counter_reading got = {0};
     bool read = os->enable(os->ctx, fd, true);
     if (read) os->work(os->ctx);
@@ -127,7 +130,8 @@ static rl_status add_named(rl_counters *c, const char *name, size_t length, rl_e
     memcpy(e->info.name, name, length);
     for (size_t i = 0; i < c->n; i++)
         if (strcmp(c->events[i].info.name, e->info.name) == 0)
-            return rl_fail(err, RL_ERR_ARG, "performance counter '%s': named twice, or always counted", shown);
+            return rl_fail(err, RL_ERR_ARG, "performance counter '%s': named twice, or always counted",
+                           shown);
     c->n++;
     resolve(c->os, (const char *const[]){e->info.name}, 1, e);
     return RL_OK;

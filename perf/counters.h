@@ -1,15 +1,16 @@
 /* counters.h - hardware event counters: libpfm4 encodes names, perf_event_open counts, and an event counts as
  * available only once it has been opened and seen to move.
  *
- * Names resolve on machines that cannot count them (a virtual machine without a PMU encodes `cycles` happily),
- * so each is tried out once: encode, open, run a piece of work that must move it, read. A column tries a
- * ladder of names: the CPU's own event, then the kernel's generic one. What is left without is unavailable,
- * with the reason; page faults and context switches come from getrusage (noise.h) and need no permission.
+ * Names resolve on machines that cannot count them (a virtual machine without a PMU encodes `cycles`
+ * happily), so each is tried out once: encode, open, run a piece of work that must move it, read. A column
+ * tries a ladder of names: the CPU's own event, then the kernel's generic one. What is left without is
+ * unavailable, with the reason; page faults and context switches come from getrusage (noise.h) and need no
+ * permission.
  *
  * Every value carries its share: 1 exact, below 1 the event was on the PMU for that part of the time only
- * (multiplexing) and was scaled up, 0 not measured. Counted is user mode; each thread opens counters of its own
- * and nothing is inherited. Events are not grouped: one that does not fit beside the others is multiplexed by
- * the kernel and says so, instead of keeping a whole group from being counted. */
+ * (multiplexing) and was scaled up, 0 not measured. Counted is user mode; each thread opens counters of its
+ * own and nothing is inherited. Events are not grouped: one that does not fit beside the others is
+ * multiplexed by the kernel and says so, instead of keeping a whole group from being counted. */
 #ifndef RL_COUNTERS_H
 #define RL_COUNTERS_H
 
@@ -67,9 +68,9 @@ extern const rl_counter_os rl_counter_os_linux;
 /* What the machine can count; the same for all threads. */
 typedef struct rl_counters rl_counters;
 
-/* Tries the fixed columns and `extra`, names separated by commas ("" for none). `os` is borrowed. An event that
- * cannot be counted is not an error. Errors: RL_ERR_ARG for an empty, overlong or repeated name or too many of
- * them, RL_ERR_MEMORY. */
+/* Tries the fixed columns and `extra`, names separated by commas ("" for none). `os` is borrowed. An event
+ * that cannot be counted is not an error. Errors: RL_ERR_ARG for an empty, overlong or repeated name or too
+ * many of them, RL_ERR_MEMORY. */
 rl_status rl_counters_open(rl_counters **counters, const char *extra, const rl_counter_os *os, rl_error *err);
 void rl_counters_close(rl_counters *counters); /* NULL is fine */
 
@@ -79,8 +80,8 @@ const rl_counter_info *rl_counters_info(const rl_counters *counters, size_t i);
 /* True where at least one fixed column counts. */
 bool rl_counters_hardware(const rl_counters *counters);
 
-/* The counters of one thread. Opened by the thread itself (or empty, where they would tell nothing); start and
- * stop may alternate; read closes. */
+/* The counters of one thread. Opened by the thread itself (or empty, where they would tell nothing); start
+ * and stop may alternate; read closes. */
 typedef struct {
     const rl_counters *of;
     int fd[RL_COUNTERS_MAX]; /* negative: none */

@@ -22,7 +22,8 @@ static rl_status encode(void *ctx, const char *name, bool kernel, struct perf_ev
     attr->size = sizeof *attr;
     pfm_perf_encode_arg_t arg = {.attr = attr, .fstr = &qualified, .size = sizeof arg};
     if (code == PFM_SUCCESS)
-        code = pfm_get_os_event_encoding(name, kernel ? PFM_PLM3 | PFM_PLM0 : PFM_PLM3, PFM_OS_PERF_EVENT, &arg);
+        code =
+            pfm_get_os_event_encoding(name, kernel ? PFM_PLM3 | PFM_PLM0 : PFM_PLM3, PFM_OS_PERF_EVENT, &arg);
     if (code != PFM_SUCCESS)
         return rl_fail(err, RL_ERR_UNSUPPORTED, "%s: libpfm4: %s", name, pfm_strerror(code));
     snprintf(full, full_size, "%s", qualified != NULL ? qualified : name);

@@ -1,5 +1,5 @@
-/* env.h - where a measurement was taken: the machine, how it is set, how this program was built, and the class
- * of machines whose numbers may be compared. */
+/* env.h - where a measurement was taken: the machine, how it is set, how this program was built, and the
+ * class of machines whose numbers may be compared. */
 #ifndef RL_ENV_H
 #define RL_ENV_H
 
@@ -20,7 +20,7 @@ enum { RL_CACHES_MAX = 16 };
 /* What a machine does not tell is 0 or "". */
 typedef struct {
     rl_cpu_identity cpu;
-    unsigned logical, physical; /* CPUs on line, and cores they belong to */
+    unsigned logical, physical;     /* CPUs on line, and cores they belong to */
     rl_cache caches[RL_CACHES_MAX]; /* as CPU 0 sees them */
     size_t n_caches;
     uint64_t memory_bytes;
@@ -55,10 +55,11 @@ typedef struct {
 
 const rl_build *rl_build_info(void);
 
-/* The class of a machine: a name that can stand in a path, "amd-epyc-1a-02-01-2c-avx512-89abcdef", and the text
- * it is made of, one "key=value" a line: CPU brand, family, model, stepping, cores, caches, hypervisor, the ISA
- * path used (the caller's word for it), compiler and flags. Nothing in it is calibrated at boot or depends on
- * what else runs: the same machine and build always give the same class. The digits are FNV-1a of the text. */
+/* The class of a machine: a name that can stand in a path, "amd-epyc-1a-02-01-2c-avx512-89abcdef", and the
+ * text it is made of, one "key=value" a line: CPU brand, family, model, stepping, cores, caches, hypervisor,
+ * the ISA path used (the caller's word for it), compiler and flags. Nothing in it is calibrated at boot or
+ * depends on what else runs: the same machine and build always give the same class. The digits are FNV-1a of
+ * the text. */
 typedef struct {
     char name[128];
     char text[4096];

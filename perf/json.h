@@ -1,5 +1,5 @@
-/* json.h - adding to JSON documents so that they stay JSON: text of any bytes, numbers that may not be. Private to
- * perf/. */
+/* json.h - adding to JSON documents so that they stay JSON: text of any bytes, numbers that may not be.
+ * Private to perf/. */
 #ifndef RL_JSON_H
 #define RL_JSON_H
 

@@ -38,7 +38,8 @@ int64_t rl_steal_ns(void)
 {
     FILE *f = fopen("/proc/stat", "r");
     if (f == NULL) return 0;
-    int64_t ticks = 0, per_second = sysconf(_SC_CLK_TCK); /* cpu user nice system idle iowait irq softirq steal */
+    int64_t ticks = 0,
+            per_second = sysconf(_SC_CLK_TCK); /* cpu user nice system idle iowait irq softirq steal */
     bool told = fscanf(f, "cpu %*d %*d %*d %*d %*d %*d %*d %" SCNd64, &ticks) == 1;
     fclose(f);
     return told && per_second > 0 ? ticks * (1000000000 / per_second) : 0;

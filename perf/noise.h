@@ -1,5 +1,5 @@
-/* noise.h - was a repetition disturbed? What the operating system knows about a thread while it was timed, and
- * when that is too much.
+/* noise.h - was a repetition disturbed? What the operating system knows about a thread while it was timed,
+ * and when that is too much.
  *
  * A repetition is contaminated when a thread lost more than 1 % of its window, or waited for the disk:
  *
@@ -9,12 +9,12 @@
  *                 or a major page fault,
  *                 or the hypervisor stole more than 1 % of wall x threads, and at least 2 ticks of 10 ms
  *
- * 1 % is a third of the usual margin of a gate (3 %): a disturbance smaller than that cannot turn a verdict by
- * itself. 30 us is what coming back costs: some 5 us for the switch and 25 us to read a 1 MiB second-level
+ * 1 % is a third of the usual margin of a gate (3 %): a disturbance smaller than that cannot turn a verdict
+ * by itself. 30 us is what coming back costs: some 5 us for the switch and 25 us to read a 1 MiB second-level
  * cache again at 40 GB/s; the time spent away is in the first term already. 0.1 ms keeps windows of a few
  * iterations from being judged by the clock of the CPU time. A thread that sleeps or waits for a lock
- * (voluntary switches) says nothing about its neighbours, so its gap between wall and CPU time is not counted.
- * Stolen time is counted in ticks by all CPUs together; one tick may be rounding, two are not. */
+ * (voluntary switches) says nothing about its neighbours, so its gap between wall and CPU time is not
+ * counted. Stolen time is counted in ticks by all CPUs together; one tick may be rounding, two are not. */
 #ifndef RL_NOISE_H
 #define RL_NOISE_H
 

@@ -13,7 +13,7 @@ typedef enum { BOOL, NUMBER, SECONDS, MIN_TIME, TEXT, FORMAT, UNIT, PAIRS } kind
 typedef struct {
     const char *name;
     kind kind;
-    size_t at; /* in rl_options */
+    size_t at;         /* in rl_options */
     const char *start; /* the default, as a user would write it */
     const char *takes; /* what stands after '=' in --help */
     const char *help;
@@ -21,37 +21,41 @@ typedef struct {
 
 #define AT(field) offsetof(rl_options, field)
 static const flag table[] = {
-    {"help", BOOL, AT(help), "false", "", "show this and exit"},
-    {"benchmark_list_tests", BOOL, AT(list_tests), "false", "", "list the names and exit"},
-    {"benchmark_filter", TEXT, AT(filter), "", "<regex>",
-     "run what this extended regular expression finds; a leading '-' runs the rest"},
-    {"benchmark_min_time", MIN_TIME, AT(min_time), "0.5s", "<seconds>s|<n>x",
-     "wall time of a repetition, or its exact number of iterations"},
-    {"benchmark_min_warmup_time", SECONDS, AT(min_warmup_time), "0", "<seconds>", "run and forget, before timing"},
-    {"benchmark_repetitions", NUMBER, AT(repetitions), "1", "<n>", "rows of each case"},
-    {"benchmark_enable_random_interleaving", BOOL, AT(interleave), "false", "",
-     "shuffle the repetitions of all cases"},
-    {"benchmark_seed", NUMBER, AT(seed), "0", "<n>", "of the shuffle; 0 chooses one, and the context tells it"},
-    {"benchmark_dry_run", BOOL, AT(dry_run), "false", "", "verify, then one iteration of each, without yardsticks"},
-    {"benchmark_format", FORMAT, AT(format), "console", "console|json|csv", "what is printed"},
-    {"benchmark_out", TEXT, AT(out), "", "<file>", "write a report here as well; beside a CSV its context"},
-    {"benchmark_out_format", FORMAT, AT(out_format), "json", "json|csv|console", "format of that file"},
-    {"benchmark_report_aggregates_only", BOOL, AT(report_aggregates_only), "false", "",
-     "mean, median, stddev and cv instead of repetitions (never in a CSV)"},
-    {"benchmark_display_aggregates_only", BOOL, AT(display_aggregates_only), "false", "",
-     "the same, in what is printed only"},
-    {"benchmark_color", TEXT, AT(color), "auto", "auto|true|false", "colours; auto: on a terminal"},
-    {"benchmark_counters_tabular", BOOL, AT(counters_tabular), "false", "", "counters in columns"},
-    {"benchmark_perf_counters", TEXT, AT(perf_counters), "", "<event,...>", "count these too (names of libpfm4)"},
-    {"benchmark_context", PAIRS, 0, "", "<key=value,...>", "more for the context; may be repeated"},
-    {"benchmark_time_unit", UNIT, AT(time_unit), "", "ns|us|ms|s", "of cases that do not choose their own"},
-    {"launch", NUMBER, AT(launch), "0", "<n>", "for the launch column: which process of a series this is"},
-    {"v", NUMBER, AT(verbosity), "0", "<n>", "2 logs every batch, 3 every prediction too"},
+    {"help",                                 BOOL,     AT(help),                    "false",   "",                 "show this and exit"                                      },
+    {"benchmark_list_tests",                 BOOL,     AT(list_tests),              "false",   "",                 "list the names and exit"                                 },
+    {"benchmark_filter",                     TEXT,     AT(filter),                  "",        "<regex>",
+     "run what this extended regular expression finds; a leading '-' runs the rest"                                                                                          },
+    {"benchmark_min_time",                   MIN_TIME, AT(min_time),                "0.5s",    "<seconds>s|<n>x",
+     "wall time of a repetition, or its exact number of iterations"                                                                                                          },
+    {"benchmark_min_warmup_time",            SECONDS,  AT(min_warmup_time),         "0",       "<seconds>",
+     "run and forget, before timing"                                                                                                                                         },
+    {"benchmark_repetitions",                NUMBER,   AT(repetitions),             "1",       "<n>",              "rows of each case"                                       },
+    {"benchmark_enable_random_interleaving", BOOL,     AT(interleave),              "false",   "",
+     "shuffle the repetitions of all cases"                                                                                                                                  },
+    {"benchmark_seed",                       NUMBER,   AT(seed),                    "0",       "<n>",
+     "of the shuffle; 0 chooses one, and the context tells it"                                                                                                               },
+    {"benchmark_dry_run",                    BOOL,     AT(dry_run),                 "false",   "",
+     "verify, then one iteration of each, without yardsticks"                                                                                                                },
+    {"benchmark_format",                     FORMAT,   AT(format),                  "console", "console|json|csv", "what is printed"                                         },
+    {"benchmark_out",                        TEXT,     AT(out),                     "",        "<file>",           "write a report here as well; beside a CSV its context"   },
+    {"benchmark_out_format",                 FORMAT,   AT(out_format),              "json",    "json|csv|console", "format of that file"                                     },
+    {"benchmark_report_aggregates_only",     BOOL,     AT(report_aggregates_only),  "false",   "",
+     "mean, median, stddev and cv instead of repetitions (never in a CSV)"                                                                                                   },
+    {"benchmark_display_aggregates_only",    BOOL,     AT(display_aggregates_only), "false",   "",
+     "the same, in what is printed only"                                                                                                                                     },
+    {"benchmark_color",                      TEXT,     AT(color),                   "auto",    "auto|true|false",  "colours; auto: on a terminal"                            },
+    {"benchmark_counters_tabular",           BOOL,     AT(counters_tabular),        "false",   "",                 "counters in columns"                                     },
+    {"benchmark_perf_counters",              TEXT,     AT(perf_counters),           "",        "<event,...>",
+     "count these too (names of libpfm4)"                                                                                                                                    },
+    {"benchmark_context",                    PAIRS,    0,                           "",        "<key=value,...>",  "more for the context; may be repeated"                   },
+    {"benchmark_time_unit",                  UNIT,     AT(time_unit),               "",        "ns|us|ms|s",       "of cases that do not choose their own"                   },
+    {"launch",                               NUMBER,   AT(launch),                  "0",       "<n>",              "for the launch column: which process of a series this is"},
+    {"v",                                    NUMBER,   AT(verbosity),               "0",       "<n>",              "2 logs every batch, 3 every prediction too"              },
 };
 #undef AT
 
-/* "0", "f", "n", "false", "no", "off" are false, whatever the case; so is a lone character that is neither letter
- * nor digit. All else is true, nothing included. */
+/* "0", "f", "n", "false", "no", "off" are false, whatever the case; so is a lone character that is neither
+ * letter nor digit. All else is true, nothing included. */
 bool rl_truthy(const char *text)
 {
     static const char *const no[] = {"0", "f", "n", "false", "no", "off"};
@@ -113,7 +117,8 @@ rl_status rl_options_context(rl_options *o, const char *key, size_t key_length, 
     rl_printable(pair.value, sizeof pair.value, value, value_length);
     size_t i = 0;
     while (i < o->n_context && strcmp(o->context[i].key, pair.key) != 0) i++;
-    if (i == RL_CONTEXT_MAX) return rl_fail(err, RL_ERR_ARG, "context: more than %d keys", (int)RL_CONTEXT_MAX);
+    if (i == RL_CONTEXT_MAX)
+        return rl_fail(err, RL_ERR_ARG, "context: more than %d keys", (int)RL_CONTEXT_MAX);
     o->context[i] = pair;
     if (i == o->n_context) o->n_context++;
     return RL_OK;
@@ -137,15 +142,19 @@ static rl_status set(rl_options *o, const flag *f, const char *text, rl_error *e
     char *end;
     rl_time_unit unit;
     switch (f->kind) {
-    case BOOL: *(bool *)field = rl_truthy(text); return RL_OK;
+    case BOOL:
+        *(bool *)field = rl_truthy(text);
+        return RL_OK;
     case NUMBER:
         if (parse_number(text, field)) return RL_OK;
         return rl_fail(err, RL_ERR_ARG, "expected a whole number from 0 to 2^64 - 1");
     case SECONDS:
         if (parse_seconds(text, &end, field) && (*end == '\0' || strcmp(end, "s") == 0)) return RL_OK;
         return rl_fail(err, RL_ERR_ARG, "expected seconds");
-    case MIN_TIME: return rl_parse_min_time(text, field, err);
-    case PAIRS: return parse_pairs(o, text, err);
+    case MIN_TIME:
+        return rl_parse_min_time(text, field, err);
+    case PAIRS:
+        return parse_pairs(o, text, err);
     case FORMAT:
         if (strcmp(text, "console") != 0 && strcmp(text, "json") != 0 && strcmp(text, "csv") != 0)
             return rl_fail(err, RL_ERR_ARG, "expected console, json or csv");
@@ -153,7 +162,8 @@ static rl_status set(rl_options *o, const flag *f, const char *text, rl_error *e
     case UNIT:
         if (!rl_parse_unit(text, &unit)) return rl_fail(err, RL_ERR_ARG, "expected ns, us, ms or s");
         break;
-    case TEXT: break;
+    case TEXT:
+        break;
     }
     *(const char **)field = text;
     return RL_OK;
@@ -166,8 +176,8 @@ static rl_status set_named(rl_options *o, const flag *f, const char *where, cons
     rl_error why;
     rl_status status = set(o, f, text, &why);
     if (status == RL_OK) return RL_OK;
-    return rl_fail(err, status, "%s='%s': %.300s", where, rl_printable(shown, sizeof shown, text, strlen(text)),
-                   why.text);
+    return rl_fail(err, status, "%s='%s': %.300s", where,
+                   rl_printable(shown, sizeof shown, text, strlen(text)), why.text);
 }
 
 /* Google Benchmark's flags are those that begin so, and --v; the rest is ours. */
@@ -211,7 +221,8 @@ static rl_status from_argument(rl_options *o, const char *arg, rl_flag *flags, s
     rl_printable(shown, sizeof shown, arg, strlen(arg));
     for (size_t i = 0; i < RL_COUNT(table); i++) {
         if (!matches(arg, table[i].name, &value)) continue;
-        if (value == NULL && table[i].kind != BOOL) return rl_fail(err, RL_ERR_ARG, "%s: a value is missing", shown);
+        if (value == NULL && table[i].kind != BOOL)
+            return rl_fail(err, RL_ERR_ARG, "%s: a value is missing", shown);
         char where[80];
         snprintf(where, sizeof where, "--%s", table[i].name);
         return set_named(o, &table[i], where, value != NULL ? value : "", err);
@@ -225,11 +236,13 @@ static rl_status from_argument(rl_options *o, const char *arg, rl_flag *flags, s
     return rl_fail(err, RL_ERR_ARG, "unrecognized command-line flag: %s", shown);
 }
 
-rl_status rl_options_parse(rl_options *o, int argc, char **argv, rl_flag *flags, size_t n_flags, rl_error *err)
+rl_status rl_options_parse(rl_options *o, int argc, char **argv, rl_flag *flags, size_t n_flags,
+                           rl_error *err)
 {
     rl_status status = RL_OK;
     memset(o, 0, sizeof *o);
-    for (size_t i = 0; i < RL_COUNT(table) && status == RL_OK; i++) status = set(o, &table[i], table[i].start, err);
+    for (size_t i = 0; i < RL_COUNT(table) && status == RL_OK; i++)
+        status = set(o, &table[i], table[i].start, err);
     if (status == RL_OK) status = from_environment(o, flags, n_flags, err);
     for (int i = 1; i < argc && status == RL_OK; i++) status = from_argument(o, argv[i], flags, n_flags, err);
     if (status == RL_OK && (o->repetitions < 1 || o->repetitions > 1000000))
@@ -255,8 +268,10 @@ void rl_options_help(FILE *out, const char *program, const rl_flag *flags, size_
     if (n_flags > 0) fputc('\n', out);
     for (size_t i = 0; i < RL_COUNT(table); i++)
         help_line(out, table[i].name, table[i].takes, table[i].start, table[i].help);
-    fputs("\n[defaults] in brackets; the environment may change them: BENCHMARK_FILTER and the like, RL_LAUNCH and\n"
-          "the like for flags without that prefix. Exit codes: 0 all measured, 1 a case failed or a report could\n"
+    fputs("\n[defaults] in brackets; the environment may change them: BENCHMARK_FILTER and the like, "
+          "RL_LAUNCH and\n"
+          "the like for flags without that prefix. Exit codes: 0 all measured, 1 a case failed or a report "
+          "could\n"
           "not be written, 64 bad usage, also a filter that matches nothing.\n",
           out);
 }

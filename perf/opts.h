@@ -1,4 +1,5 @@
-/* opts.h - the flags of a bench program: Google Benchmark's, ours, and the program's own. Private to perf/. */
+/* opts.h - the flags of a bench program: Google Benchmark's, ours, and the program's own. Private to perf/.
+ */
 #ifndef RL_OPTS_H
 #define RL_OPTS_H
 
@@ -30,7 +31,8 @@ typedef struct {
 /* Defaults, then the environment, then the command line; `flags` are the program's own. A flag of Google
  * Benchmark takes its default from the variable of its name in upper case, any other from RL_ and that name.
  * Errors: RL_ERR_ARG, naming the flag or variable. */
-rl_status rl_options_parse(rl_options *o, int argc, char **argv, rl_flag *flags, size_t n_flags, rl_error *err);
+rl_status rl_options_parse(rl_options *o, int argc, char **argv, rl_flag *flags, size_t n_flags,
+                           rl_error *err);
 
 /* Adds to the context; a key that is there already gets the new value. */
 rl_status rl_options_context(rl_options *o, const char *key, size_t key_length, const char *value,

@@ -1,5 +1,5 @@
-/* preamble.c - what people should know before they read the rows, and the one list of warnings; each says what can
- * be done about it, where something can. */
+/* preamble.c - what people should know before they read the rows, and the one list of warnings; each says
+ * what can be done about it, where something can. */
 #include "perf/report.h"
 #include "perf/text.h"
 
@@ -8,7 +8,8 @@
 static void counters(FILE *out, const rl_suite *s)
 {
     size_t hardware = 0;
-    for (size_t i = 0; i < RL_FIXED_COUNTERS; i++) hardware += rl_counters_info(s->counters, i)->rung != RL_RUNG_NONE;
+    for (size_t i = 0; i < RL_FIXED_COUNTERS; i++)
+        hardware += rl_counters_info(s->counters, i)->rung != RL_RUNG_NONE;
     if (hardware == 0) {
         fprintf(out, "Hardware counters: none (%s); page faults and context switches come from getrusage\n",
                 rl_counters_info(s->counters, RL_CYCLES)->reason);
@@ -54,13 +55,16 @@ void rl_warnings(FILE *out, const rl_suite *s)
     const char *const warning = "***WARNING***";
     if (s->options.min_time.bare)
         fprintf(out, "%s --benchmark_min_time without a suffix is taken as seconds; write 0.5s\n", warning);
-    if (build->debug) fprintf(out, "%s built with assertions (a debug build): timings mean little\n", warning);
+    if (build->debug)
+        fprintf(out, "%s built with assertions (a debug build): timings mean little\n", warning);
     if (build->sanitize[0] != '\0')
         fprintf(out, "%s built with sanitizers (%s): timings mean nothing\n", warning, build->sanitize);
     if (s->env.governor[0] != '\0' && strcmp(s->env.governor, "performance") != 0)
-        fprintf(out, "%s CPU frequency scaling is on (governor %s): timings may be noisy; `cpupower frequency-set -g "
-                     "performance` fixes it\n",
-                warning, s->env.governor);
+        fprintf(
+            out,
+            "%s CPU frequency scaling is on (governor %s): timings may be noisy; `cpupower frequency-set -g "
+            "performance` fixes it\n",
+            warning, s->env.governor);
     if (s->env.n_load > 0 && s->env.load[0] > 0.5 * s->env.logical)
         fprintf(out, "%s the machine is busy (load %.2f on %u CPUs): see the column contaminated\n", warning,
                 s->env.load[0], s->env.logical);

@@ -1,4 +1,5 @@
-/* report.h - what reporters have in common. A new one: report_x.c, and its row in report.c. Private to perf/. */
+/* report.h - what reporters have in common. A new one: report_x.c, and its row in report.c. Private to perf/.
+ */
 #ifndef RL_REPORT_H
 #define RL_REPORT_H
 
@@ -31,8 +32,8 @@ struct rl_report {
 /* The reporter called `name`; the name has been checked. */
 const rl_reporter *rl_reporter_find(const char *name);
 
-/* Calls fn for each row a report shows of a case: repetitions unless only aggregates are wanted and there are some,
- * then aggregates. */
+/* Calls fn for each row a report shows of a case: repetitions unless only aggregates are wanted and there are
+ * some, then aggregates. */
 typedef void rl_row_fn(rl_report *r, const rl_instance *in, const rl_row *row);
 void rl_each_row(rl_report *r, const rl_instance *in, rl_row_fn *fn);
 

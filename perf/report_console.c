@@ -1,5 +1,5 @@
-/* report_console.c - the table for people, as Google Benchmark aligns it. Prefixes of counters are decimal, bytes
- * too: 42G/s is 42 GB/s. */
+/* report_console.c - the table for people, as Google Benchmark aligns it. Prefixes of counters are decimal,
+ * bytes too: 42G/s is 42 GB/s. */
 #include "perf/report.h"
 #include "perf/text.h"
 
@@ -52,8 +52,8 @@ static void gather(shown *out, const rl_row *row)
 static void header(rl_report *r, const shown *s)
 {
     char line[sizeof r->columns + 256];
-    int used = snprintf(line, sizeof line, "%-*s %13s %15s %12s", (int)r->name_width, "Benchmark", "Time", "CPU",
-                        "Iterations");
+    int used = snprintf(line, sizeof line, "%-*s %13s %15s %12s", (int)r->name_width, "Benchmark", "Time",
+                        "CPU", "Iterations");
     if (s->n > 0)
         snprintf(line + used, sizeof line - (size_t)used, "%s", r->tabular ? r->columns : " UserCounters...");
     size_t width = strlen(line);

@@ -1,6 +1,6 @@
-/* report_csv.c - rectangular CSV (RFC 4180, lines end in a line feed): one row a repetition, no aggregates. The
- * first ten columns are Google Benchmark's, the last ones the user's counters by name; what was not measured is
- * empty, never 0.
+/* report_csv.c - rectangular CSV (RFC 4180, lines end in a line feed): one row a repetition, no aggregates.
+ * The first ten columns are Google Benchmark's, the last ones the user's counters by name; what was not
+ * measured is empty, never 0.
  *
  * User counters are known when all cases have run, so everything is written at the end. */
 #include "perf/report.h"
@@ -55,9 +55,10 @@ static const rl_user_counter **gather(const rl_suite *s, size_t *n)
 
 static void header(FILE *out, const rl_user_counter *const *counters, size_t n)
 {
-    fputs("name,iterations,real_time,cpu_time,time_unit,bytes_per_second,items_per_second,label,error_occurred,"
-          "error_message,launch,repetition,threads,isa,cache",
-          out);
+    fputs(
+        "name,iterations,real_time,cpu_time,time_unit,bytes_per_second,items_per_second,label,error_occurred,"
+        "error_message,launch,repetition,threads,isa,cache",
+        out);
     for (size_t i = RL_M_FLOPS; i < RL_METRICS; i++) fprintf(out, ",%s", rl_metric_table[i].name);
     fputs(",counter_quality,contaminated", out);
     for (size_t i = 0; i < n; i++) fprintf(out, ",%s", counters[i]->name);

@@ -1,5 +1,5 @@
-/* report_json.c - Google Benchmark's JSON, schema version 1, which its tools/compare.py reads. Our own keys follow
- * its own in every row; a value that was not measured has no key. */
+/* report_json.c - Google Benchmark's JSON, schema version 1, which its tools/compare.py reads. Our own keys
+ * follow its own in every row; a value that was not measured has no key. */
 #include "perf/json.h"
 #include "perf/report.h"
 #include "perf/text.h"

@@ -7,19 +7,19 @@
 #include <string.h>
 
 const rl_metric_info rl_metric_table[RL_METRICS] = {
-    [RL_M_BYTES] = {"bytes_per_second", true, true},
-    [RL_M_ITEMS] = {"items_per_second", true, true},
-    [RL_M_FLOPS] = {"flops_per_second", true, true},
-    [RL_M_BW_PCT] = {"bw_pct", false, true},
-    [RL_M_PEAK_PCT] = {"peak_pct", false, true},
-    [RL_M_REF_RATIO] = {"ref_ratio", false, true},
-    [RL_M_MAX_ERROR] = {"max_error", false, true},
-    [RL_M_CYCLES] = {"cycles", false, true},
-    [RL_M_INSTRUCTIONS] = {"instructions", false, true},
-    [RL_M_BRANCH_MISSES] = {"branch_misses", false, true},
-    [RL_M_LLC_MISSES] = {"llc_misses", false, true},
-    [RL_M_DTLB_MISSES] = {"dtlb_misses", false, true},
-    [RL_M_PAGE_FAULTS] = {"page_faults", false, false},
+    [RL_M_BYTES] = {"bytes_per_second", true,  true },
+    [RL_M_ITEMS] = {"items_per_second", true,  true },
+    [RL_M_FLOPS] = {"flops_per_second", true,  true },
+    [RL_M_BW_PCT] = {"bw_pct",           false, true },
+    [RL_M_PEAK_PCT] = {"peak_pct",         false, true },
+    [RL_M_REF_RATIO] = {"ref_ratio",        false, true },
+    [RL_M_MAX_ERROR] = {"max_error",        false, true },
+    [RL_M_CYCLES] = {"cycles",           false, true },
+    [RL_M_INSTRUCTIONS] = {"instructions",     false, true },
+    [RL_M_BRANCH_MISSES] = {"branch_misses",    false, true },
+    [RL_M_LLC_MISSES] = {"llc_misses",       false, true },
+    [RL_M_DTLB_MISSES] = {"dtlb_misses",      false, true },
+    [RL_M_PAGE_FAULTS] = {"page_faults",      false, false},
     [RL_M_CONTEXT_SWITCHES] = {"context_switches", false, false},
 };
 
@@ -107,10 +107,31 @@ bool rl_name_ok(const char *name)
 bool rl_counter_name_ok(const char *name)
 {
     static const char *const taken[] = {
-        "name", "run_name", "run_type", "family_index", "per_family_instance_index", "repetitions",
-        "repetition_index", "repetition", "threads", "aggregate_name", "aggregate_unit", "error_occurred",
-        "error_message", "skipped", "skip_message", "iterations", "real_time", "cpu_time", "time_unit", "label",
-        "launch", "isa", "cache", "counter_quality", "contaminated",
+        "name",
+        "run_name",
+        "run_type",
+        "family_index",
+        "per_family_instance_index",
+        "repetitions",
+        "repetition_index",
+        "repetition",
+        "threads",
+        "aggregate_name",
+        "aggregate_unit",
+        "error_occurred",
+        "error_message",
+        "skipped",
+        "skip_message",
+        "iterations",
+        "real_time",
+        "cpu_time",
+        "time_unit",
+        "label",
+        "launch",
+        "isa",
+        "cache",
+        "counter_quality",
+        "contaminated",
     };
     if (strlen(name) > RL_COUNTER_NAME_MAX || !rl_name_ok(name)) return false;
     for (size_t i = 0; i < RL_COUNT(taken); i++)

@@ -18,7 +18,7 @@ typedef enum {
     RL_M_BRANCH_MISSES,
     RL_M_LLC_MISSES,
     RL_M_DTLB_MISSES,
-    RL_M_PAGE_FAULTS, /* of the whole repetition, all threads together; minor and major */
+    RL_M_PAGE_FAULTS,      /* of the whole repetition, all threads together; minor and major */
     RL_M_CONTEXT_SWITCHES, /* voluntary and not */
     RL_METRICS
 } rl_metric;
@@ -43,8 +43,8 @@ typedef struct {
     const char *aggregate; /* "mean", "median", "stddev", "cv"; NULL: one repetition */
     unsigned repetition;
     rl_outcome outcome;
-    char message[512];   /* why skipped or failed */
-    uint64_t iterations; /* of an aggregate: the repetitions it is made of */
+    char message[512];    /* why skipped or failed */
+    uint64_t iterations;  /* of an aggregate: the repetitions it is made of */
     double real_s, cpu_s; /* per iteration; of "cv" a ratio */
     double metric[RL_METRICS];
     rl_user_counter *counters; /* owned; by name */

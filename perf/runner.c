@@ -1,5 +1,5 @@
-/* runner.c - the iteration algorithm: grow batches until one fills the time, bracket it with yardsticks, make a
- * row of it. */
+/* runner.c - the iteration algorithm: grow batches until one fills the time, bracket it with yardsticks, make
+ * a row of it. */
 #include "perf/runner.h"
 #include "perf/stats.h"
 
@@ -77,9 +77,9 @@ typedef struct {
 
 static const int64_t YOUNG_NS = 50 * 1000000; /* the machine changes within seconds, not within this */
 
-/* Reads a case's yardsticks: before a batch (side 0) a young reading will do, after it only a new one. A case with
- * threads of its own has the caller pinned and those threads spinning for some 2 ms more: the burst waits for
- * them, and runs with all the CPUs of the process. */
+/* Reads a case's yardsticks: before a batch (side 0) a young reading will do, after it only a new one. A case
+ * with threads of its own has the caller pinned and those threads spinning for some 2 ms more: the burst
+ * waits for them, and runs with all the CPUs of the process. */
 static void read_yardsticks(const rl_runner *r, const rl_instance *in, bracket *b, int side)
 {
     if ((in->bandwidth == NULL && in->peak == NULL) || r->dry_run) return;
@@ -98,8 +98,8 @@ static void read_yardsticks(const rl_runner *r, const rl_instance *in, bracket *
     }
 }
 
-/* One iteration that does not count, after a burst has left the caches full of its own data: reading them back
- * takes about a millisecond. An iteration of more than ten does so by itself, and it hardly shows. */
+/* One iteration that does not count, after a burst has left the caches full of its own data: reading them
+ * back takes about a millisecond. An iteration of more than ten does so by itself, and it hardly shows. */
 static void settle(const rl_runner *r, rl_instance *in)
 {
     if (r->rig->stirred && in->iteration_s < 0.01) {
@@ -227,7 +227,10 @@ void rl_run_repetition(const rl_runner *r, rl_instance *in)
     if (!enter(r, in)) return;
     warm_up(r, in);
     rl_batch b;
-    bracket yard = {{NAN, NAN}, {NAN, NAN}};
+    bracket yard = {
+        {NAN, NAN},
+        {NAN, NAN}
+    };
     grow(r, in, in->min_time, in->exact || r->dry_run || in->n_rows > 0, &b, &yard);
     add_row(in, row_of(r, in, &b, &yard));
 }

@@ -24,17 +24,17 @@ typedef struct {
 
     /* As it runs. */
     bool ready, verified, warm, over;
-    double max_error; /* NaN: has no verify */
+    double max_error;    /* NaN: has no verify */
     uint64_t iterations; /* of the next batch */
     double iteration_s;  /* what one took in the last; 0 unknown */
-    rl_row *rows; /* owned; n_rows of `repetitions` */
+    rl_row *rows;        /* owned; n_rows of `repetitions` */
     size_t n_rows;
     rl_row aggregates[RL_AGGREGATES];
     size_t n_aggregates;
 } rl_instance;
 
-/* What comes after a batch that was too short: Google Benchmark's prediction, 1.4 times what would just do where
- * the batch tells (a tenth of the time or more), ten times as many where it does not. */
+/* What comes after a batch that was too short: Google Benchmark's prediction, 1.4 times what would just do
+ * where the batch tells (a tenth of the time or more), ten times as many where it does not. */
 uint64_t rl_next_iterations(uint64_t iterations, double seconds, double min_time);
 
 typedef struct {
@@ -44,12 +44,12 @@ typedef struct {
     FILE *log;
 } rl_runner;
 
-/* One repetition: sets up and verifies where that has not been done, warms up, finds the number of iterations or
- * takes the one that was found, measures, adds a row. The case stays set up. */
+/* One repetition: sets up and verifies where that has not been done, warms up, finds the number of iterations
+ * or takes the one that was found, measures, adds a row. The case stays set up. */
 void rl_run_repetition(const rl_runner *r, rl_instance *in);
 
-/* The seconds of one iteration, the middle of three short runs that nobody sees. NaN where it fails. Leaves the
- * case as it was before it had run. */
+/* The seconds of one iteration, the middle of three short runs that nobody sees. NaN where it fails. Leaves
+ * the case as it was before it had run. */
 double rl_run_quietly(const rl_runner *r, rl_instance *in);
 
 /* Teardown, if it is set up. */

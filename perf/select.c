@@ -110,17 +110,17 @@ rl_instance *rl_find_reference(rl_suite *s, const rl_instance *in)
 static void apply_flags(rl_instance *in, const rl_options *o)
 {
     static const double default_min_time = 0.5; /* where the flag counts iterations */
-    in->min_time = in->c.min_time > 0         ? in->c.min_time
+    in->min_time = in->c.min_time > 0           ? in->c.min_time
                    : o->min_time.iterations > 0 ? default_min_time
                                                 : o->min_time.seconds;
-    in->min_warmup_time = o->dry_run ? 0 : in->c.min_warmup_time > 0 ? in->c.min_warmup_time : o->min_warmup_time;
+    in->min_warmup_time = o->dry_run                  ? 0
+                          : in->c.min_warmup_time > 0 ? in->c.min_warmup_time
+                                                      : o->min_warmup_time;
     in->exact = in->c.iterations > 0 || (o->min_time.iterations > 0 && !(in->c.min_time > 0));
     in->iterations = o->dry_run || !in->exact ? 1
                      : in->c.iterations > 0   ? in->c.iterations
                                               : o->min_time.iterations;
-    in->repetitions = o->dry_run             ? 1
-                      : in->c.repetitions > 0 ? in->c.repetitions
-                                              : (unsigned)o->repetitions;
+    in->repetitions = o->dry_run ? 1 : in->c.repetitions > 0 ? in->c.repetitions : (unsigned)o->repetitions;
     if (in->c.skip != NULL) in->repetitions = 1;
     in->max_error = in->reference_s = NAN;
 }
@@ -141,7 +141,8 @@ rl_status rl_select(rl_suite *s, size_t *selected, rl_error *err)
                            in->c.reference);
         if (!in->selected) continue;
         in->rows = calloc(in->repetitions, sizeof *in->rows);
-        if (in->rows == NULL) return rl_fail(err, RL_ERR_MEMORY, "out of memory for %u rows", in->repetitions);
+        if (in->rows == NULL)
+            return rl_fail(err, RL_ERR_MEMORY, "out of memory for %u rows", in->repetitions);
     }
     return RL_OK;
 }

@@ -58,18 +58,20 @@ uint64_t rl_state_begin(rl_state *st)
     return st->iterations;
 }
 
-bool rl_state_end(rl_state *st)
+void rl_state_end(rl_state *st)
 {
     rl_worker *w = worker_of(st);
-    if (!w->started || w->stopped) return false;
+    if (!w->started || w->stopped) return;
     stop(w);
     if (w->paused) rl_state_error(st, "the loop ended while paused");
-    return false;
 }
 
 bool rl_state_edge(rl_state *st)
 {
-    if (worker_of(st)->started) return rl_state_end(st);
+    if (worker_of(st)->started) {
+        rl_state_end(st);
+        return false;
+    }
     st->left = rl_state_begin(st);
     if (st->left == 0) return false;
     st->left--;

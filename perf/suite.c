@@ -13,7 +13,7 @@
 
 enum { NAME_MAX_BYTES = 800 };
 
-/* ---- Opening ------------------------------------------------------------------------------------------ */
+/* ---- Opening ---- */
 
 /* The command line as one printable string. */
 static char *join(int argc, char **argv)
@@ -60,7 +60,8 @@ static rl_status prepare(rl_suite *s, const rl_suite_config *config, rl_error *e
 
 rl_suite *rl_suite_open(const rl_suite_config *config, int *exit_code)
 {
-    FILE *out = config->out != NULL ? config->out : stdout, *err_out = config->err != NULL ? config->err : stderr;
+    FILE *out = config->out != NULL ? config->out : stdout,
+         *err_out = config->err != NULL ? config->err : stderr;
     const char *program = config->argc > 0 ? config->argv[0] : "bench";
     rl_error err = {0};
     rl_suite *s = calloc(1, sizeof *s);
@@ -68,7 +69,8 @@ rl_suite *rl_suite_open(const rl_suite_config *config, int *exit_code)
     if (status == RL_OK) {
         s->out = out;
         s->err = err_out;
-        status = rl_options_parse(&s->options, config->argc, config->argv, config->flags, config->n_flags, &err);
+        status =
+            rl_options_parse(&s->options, config->argc, config->argv, config->flags, config->n_flags, &err);
     }
     *exit_code = RL_EXIT_OK;
     if (status == RL_OK && s->options.help) {
@@ -85,9 +87,14 @@ rl_suite *rl_suite_open(const rl_suite_config *config, int *exit_code)
 
 static void free_case(rl_instance *in)
 {
-    const char *const owned[] = {in->c.name, in->c.skip,      in->c.isa,
-                                 in->c.cache, in->c.label,    in->c.reference,
-                                 in->c.bandwidth_yardstick,   in->c.peak_yardstick};
+    const char *const owned[] = {in->c.name,
+                                 in->c.skip,
+                                 in->c.isa,
+                                 in->c.cache,
+                                 in->c.label,
+                                 in->c.reference,
+                                 in->c.bandwidth_yardstick,
+                                 in->c.peak_yardstick};
     for (size_t i = 0; i < RL_COUNT(owned); i++) free((void *)(uintptr_t)owned[i]);
     for (size_t i = 0; i < in->n_rows; i++) rl_row_free(&in->rows[i]);
     for (size_t i = 0; i < in->n_aggregates; i++) rl_row_free(&in->aggregates[i]);
@@ -110,7 +117,7 @@ void rl_suite_close(rl_suite *s)
     free(s);
 }
 
-/* ---- Registering -------------------------------------------------------------------------------------- */
+/* ---- Registering ---- */
 
 /* Room for one more element of `size` bytes. */
 static bool make_room(void *array, size_t n, size_t *room, size_t size)
@@ -129,13 +136,17 @@ static rl_status check_case(const rl_case *c, rl_error *err)
     char shown[100] = "(none)";
     if (c->name != NULL) rl_printable(shown, sizeof shown, c->name, strlen(c->name));
     if (c->name == NULL || !rl_name_ok(c->name) || strlen(c->name) > NAME_MAX_BYTES)
-        return rl_fail(err, RL_ERR_ARG, "case name '%s': expected 1 to %d of the bytes 0x21 to 0x7e without quotes, "
-                       "commas and backslashes", shown, (int)NAME_MAX_BYTES);
-    if (c->run == NULL && c->skip == NULL) return rl_fail(err, RL_ERR_ARG, "case %s has nothing to run", shown);
+        return rl_fail(err, RL_ERR_ARG,
+                       "case name '%s': expected 1 to %d of the bytes 0x21 to 0x7e without quotes, "
+                       "commas and backslashes",
+                       shown, (int)NAME_MAX_BYTES);
+    if (c->run == NULL && c->skip == NULL)
+        return rl_fail(err, RL_ERR_ARG, "case %s has nothing to run", shown);
     const double amounts[] = {c->min_time, c->min_warmup_time, c->bytes, c->items, c->flops};
     for (size_t i = 0; i < RL_COUNT(amounts); i++)
         if (!(isfinite(amounts[i]) && amounts[i] >= 0))
-            return rl_fail(err, RL_ERR_ARG, "case %s: times and amounts must be finite and not negative", shown);
+            return rl_fail(err, RL_ERR_ARG, "case %s: times and amounts must be finite and not negative",
+                           shown);
     if (c->iterations > 0 && c->min_time > 0)
         return rl_fail(err, RL_ERR_ARG, "case %s: iterations and min_time exclude each other", shown);
     if (c->repetitions > 1000000 || c->threads > RL_TEAM_MAX)
@@ -159,11 +170,17 @@ static rl_status add_case(rl_suite *s, const rl_case *c, rl_error *err)
     if (!make_room(&s->cases, s->n_cases, &s->cases_room, sizeof *s->cases))
         return rl_fail(err, RL_ERR_MEMORY, "out of memory for case %.200s", c->name);
     rl_instance in = {.c = *c, .threads = c->threads > 0 ? c->threads : 1, .name = rl_full_name(c)};
-    const char **strings[] = {&in.c.name,  &in.c.skip,      &in.c.isa,
-                              &in.c.cache, &in.c.label,     &in.c.reference,
-                              &in.c.bandwidth_yardstick,    &in.c.peak_yardstick};
+    const char **strings[] = {&in.c.name,
+                              &in.c.skip,
+                              &in.c.isa,
+                              &in.c.cache,
+                              &in.c.label,
+                              &in.c.reference,
+                              &in.c.bandwidth_yardstick,
+                              &in.c.peak_yardstick};
     bool copied = in.name != NULL;
-    for (size_t i = 0; i < RL_COUNT(strings); i++) /* all of them, also after one that failed: all will be freed */
+    for (size_t i = 0; i < RL_COUNT(strings);
+         i++) /* all of them, also after one that failed: all will be freed */
         copied &= copy(strings[i]);
     for (size_t i = 0; copied && i < s->n_cases; i++)
         if (strcmp(s->cases[i].name, in.name) == 0)
@@ -202,13 +219,15 @@ static rl_status add_yardstick(rl_suite *s, const rl_yardstick *y, rl_error *err
         free(name);
         return rl_fail(err, RL_ERR_MEMORY, "out of memory for yardstick %.200s", y->name);
     }
-    s->gauges[s->n_gauges++] = (rl_gauge){.c = {.name = name,
-                                                .run = y->run,
-                                                .arg = y->arg,
-                                                .setup = y->setup,
-                                                .teardown = y->teardown,
-                                                .bytes = y->bytes,
-                                                .flops = y->flops}};
+    s->gauges[s->n_gauges++] = (rl_gauge){
+        .c = {.name = name,
+              .run = y->run,
+              .arg = y->arg,
+              .setup = y->setup,
+              .teardown = y->teardown,
+              .bytes = y->bytes,
+              .flops = y->flops}
+    };
     return RL_OK;
 }
 
@@ -224,10 +243,7 @@ void rl_suite_context(rl_suite *s, const char *key, const char *value)
     remember(s, rl_options_context(&s->options, key, strlen(key), value, strlen(value), &err), &err);
 }
 
-void rl_suite_set_isa(rl_suite *s, const char *isa)
-{
-    rl_printable(s->isa, sizeof s->isa, isa, strlen(isa));
-}
+void rl_suite_set_isa(rl_suite *s, const char *isa) { rl_printable(s->isa, sizeof s->isa, isa, strlen(isa)); }
 
 int rl_suite_usage(rl_suite *s, const char *fmt, ...)
 {
@@ -240,7 +256,7 @@ int rl_suite_usage(rl_suite *s, const char *fmt, ...)
     return RL_EXIT_USAGE;
 }
 
-/* ---- Running ------------------------------------------------------------------------------------------ */
+/* ---- Running ---- */
 
 /* splitmix64 (Steele, Lea and Flood): good enough to shuffle with, and the same everywhere for a seed. */
 static uint64_t next_random(uint64_t *state)
@@ -259,7 +275,8 @@ static rl_instance **schedule(rl_suite *s, size_t *n)
     rl_instance **order = malloc((total + 1) * sizeof *order);
     *n = 0;
     for (size_t i = 0; order != NULL && i < s->n_cases; i++)
-        for (unsigned k = 0; s->cases[i].selected && k < s->cases[i].repetitions; k++) order[(*n)++] = &s->cases[i];
+        for (unsigned k = 0; s->cases[i].selected && k < s->cases[i].repetitions; k++)
+            order[(*n)++] = &s->cases[i];
     uint64_t state = s->seed;
     for (size_t i = *n; s->options.interleave && i > 1; i--) {
         size_t k = (size_t)(next_random(&state) % i);
@@ -270,8 +287,8 @@ static rl_instance **schedule(rl_suite *s, size_t *n)
     return order;
 }
 
-/* The reference's time, found once for all that name it: what it measured where it has run, else a short run of its
- * own. */
+/* The reference's time, found once for all that name it: what it measured where it has run, else a short run
+ * of its own. */
 static void resolve_reference(rl_suite *s, const rl_runner *r, rl_instance *in)
 {
     rl_instance *reference = rl_find_reference(s, in);
@@ -284,7 +301,8 @@ static void resolve_reference(rl_suite *s, const rl_runner *r, rl_instance *in)
     else if (!reference->over || !reference->selected)
         seconds = rl_run_quietly(r, reference);
     if (!isfinite(seconds))
-        fprintf(s->err, "***WARNING*** %s: its reference %s gave no time; no ref_ratio\n", in->name, reference->name);
+        fprintf(s->err, "***WARNING*** %s: its reference %s gave no time; no ref_ratio\n", in->name,
+                reference->name);
     for (size_t i = 0; i < s->n_cases; i++) /* all of them: one reference, one time */
         if (rl_find_reference(s, &s->cases[i]) == reference) {
             s->cases[i].referred = true;
@@ -309,7 +327,8 @@ static bool failed(const rl_instance *in)
     return false;
 }
 
-/* Runs the schedule; a case is left when another's turn comes, and told when it is over. False where any failed. */
+/* Runs the schedule; a case is left when another's turn comes, and told when it is over. False where any
+ * failed. */
 static bool run_all(rl_suite *s, rl_report *display, rl_instance *const *order, size_t n)
 {
     const rl_runner r = {&s->rig, s->options.dry_run, s->options.verbosity, s->err};
@@ -383,7 +402,8 @@ static int select_and_run(rl_suite *s)
     s->ran = true;
     if (rl_select(s, &selected, &err) != RL_OK) return rl_suite_usage(s, "%s", err.text);
     if (selected == 0)
-        return rl_suite_usage(s, "no benchmark matches --benchmark_filter='%s' (of %zu)", o->filter, s->n_cases);
+        return rl_suite_usage(s, "no benchmark matches --benchmark_filter='%s' (of %zu)", o->filter,
+                              s->n_cases);
     rl_report display = {
         .reporter = rl_reporter_find(o->format),
         .s = s,

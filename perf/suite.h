@@ -26,15 +26,16 @@ struct rl_suite {
     bool ran;
 };
 
-/* Resolves what the cases name and the flags select. Fills s->cases[].selected and what follows from it; returns how
- * many are selected. Errors: RL_ERR_ARG for a filter that is no regular expression. */
+/* Resolves what the cases name and the flags select. Fills s->cases[].selected and what follows from it;
+ * returns how many are selected. Errors: RL_ERR_ARG for a filter that is no regular expression. */
 rl_status rl_select(rl_suite *s, size_t *selected, rl_error *err);
 
 /* The name with its modifiers: "name/min_time:0.500/threads:2". Owned by the caller; NULL without memory. */
 char *rl_full_name(const rl_case *c);
 
-/* The case that another names as its reference: the full name, or the name as registered, with the same number of
- * threads before any other; never itself, so that a name may refer to its own one-thread variant. NULL: none. */
+/* The case that another names as its reference: the full name, or the name as registered, with the same
+ * number of threads before any other; never itself, so that a name may refer to its own one-thread variant.
+ * NULL: none. */
 rl_instance *rl_find_reference(rl_suite *s, const rl_instance *in);
 
 #endif

@@ -47,7 +47,11 @@ static const struct {
     const char *name;
     double per_second;
 } units[] = {
-    [RL_UNIT_DEFAULT] = {"ns", 1e9}, [RL_NS] = {"ns", 1e9}, [RL_US] = {"us", 1e6}, [RL_MS] = {"ms", 1e3}, [RL_S] = {"s", 1},
+    [RL_UNIT_DEFAULT] = {"ns", 1e9},
+      [RL_NS] = {"ns", 1e9},
+      [RL_US] = {"us", 1e6},
+    [RL_MS] = {"ms", 1e3},
+      [RL_S] = {"s",  1  },
 };
 
 const char *rl_unit_name(rl_time_unit unit) { return units[unit].name; }

@@ -45,7 +45,7 @@ static double burst(rl_gauge *g, rl_rig *rig, size_t threads)
         rl_batch b;
         rl_batch_run(rig, &g->c, threads, iterations, &b);
         if (b.outcome != RL_MEASURED) return fail(g, b.message);
-        if (last != NULL || b.wall_s >= BURST_S || iterations >= RL_ITERATIONS_MAX)
+        if (last != NULL || b.wall_s >= BURST_S || (double)iterations >= RL_ITERATIONS_MAX)
             return keep(g, rig, threads, b.wall_s / (double)iterations);
         iterations = rl_next_iterations(iterations, b.wall_s, BURST_S);
     }

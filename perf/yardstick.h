@@ -14,13 +14,13 @@ typedef struct {
     rl_case c; /* run, arg, setup, teardown, bytes, flops; the name is owned */
     bool up;
     bool broken;
-    char why[512]; /* it broke */
+    char why[512];        /* it broke */
     rl_reading *readings; /* owned; all of them, in order of time */
     size_t n_readings, room;
 } rl_gauge;
 
-/* The seconds of one iteration on so many threads: the last reading where it was taken at `since_ns` or later, or
- * a new burst's. NaN where the yardstick is broken. */
+/* The seconds of one iteration on so many threads: the last reading where it was taken at `since_ns` or
+ * later, or a new burst's. NaN where the yardstick is broken. */
 double rl_gauge_read(rl_gauge *g, rl_rig *rig, size_t threads, int64_t since_ns);
 
 /* Gives its buffers back; readings stay. */

@@ -1,5 +1,5 @@
-/* test_counters.c - the ladder, the probe and the scaling, on PMUs made of tables; and that the machine's own can
- * be asked without harm. */
+/* test_counters.c - the ladder, the probe and the scaling, on PMUs made of tables; and that the machine's own
+ * can be asked without harm. */
 #include "util_guard.h"
 #include "util_pmu.h"
 
@@ -9,15 +9,15 @@
 #include <string.h>
 
 static const util_event full_pmu[] = {
-    {"CYCLES_NOT_IN_HALT", PERF_TYPE_RAW, 0, false, 4000, 1000, 1000},
-    {"perf::CYCLES", PERF_TYPE_HARDWARE, 0, false, 1, 1, 1},
-    {"perf::INSTRUCTIONS", PERF_TYPE_HARDWARE, 0, false, 9000, 1000, 1000},
-    {"perf::BRANCH-MISSES", PERF_TYPE_HARDWARE, 0, false, 30, 1000, 500},
-    {"perf::LLC-LOAD-MISSES", PERF_TYPE_HW_CACHE, 0, false, 0, 1000, 1000},
-    {"perf::DTLB-LOAD-MISSES", PERF_TYPE_HW_CACHE, EINVAL, false, 5, 1000, 1000},
-    {"mine", PERF_TYPE_RAW, 0, false, 77, 1000, 250},
-    {"crowded", PERF_TYPE_RAW, 0, false, 0, 1000, 0},
-    {"perf::CS", PERF_TYPE_SOFTWARE, 0, true, 0, 1000, 1000},
+    {"CYCLES_NOT_IN_HALT",     PERF_TYPE_RAW,      0,      false, 4000, 1000, 1000},
+    {"perf::CYCLES",           PERF_TYPE_HARDWARE, 0,      false, 1,    1,    1   },
+    {"perf::INSTRUCTIONS",     PERF_TYPE_HARDWARE, 0,      false, 9000, 1000, 1000},
+    {"perf::BRANCH-MISSES",    PERF_TYPE_HARDWARE, 0,      false, 30,   1000, 500 },
+    {"perf::LLC-LOAD-MISSES",  PERF_TYPE_HW_CACHE, 0,      false, 0,    1000, 1000},
+    {"perf::DTLB-LOAD-MISSES", PERF_TYPE_HW_CACHE, EINVAL, false, 5,    1000, 1000},
+    {"mine",                   PERF_TYPE_RAW,      0,      false, 77,   1000, 250 },
+    {"crowded",                PERF_TYPE_RAW,      0,      false, 0,    1000, 0   },
+    {"perf::CS",               PERF_TYPE_SOFTWARE, 0,      true,  0,    1000, 1000},
 };
 
 typedef struct {
@@ -84,7 +84,7 @@ static void machine_without_a_pmu_has_no_hardware_counters(void **state)
 {
     (void)state;
     static const util_event none[] = {
-        {"perf::CYCLES", PERF_TYPE_HARDWARE, ENOENT, false, 1, 1, 1},
+        {"perf::CYCLES",       PERF_TYPE_HARDWARE, ENOENT, false, 1, 1, 1},
         {"perf::INSTRUCTIONS", PERF_TYPE_HARDWARE, ENOENT, false, 1, 1, 1},
     };
     bench b;
@@ -174,7 +174,15 @@ static void bad_lists_of_names_are_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        ",", "mine,", ",mine", "mine,,crowded", "mine,mine", "cycles", "a\"b", "a b", "a\x01",
+        ",",
+        "mine,",
+        ",mine",
+        "mine,,crowded",
+        "mine,mine",
+        "cycles",
+        "a\"b",
+        "a b",
+        "a\x01",
         "0123456789012345678901234567890123456789012345678901234567890123",
         "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q,r,s,t,u,v,w,x,y,z,aa,bb",
     };
@@ -192,8 +200,8 @@ static void this_machine_can_be_asked(void **state)
     (void)state;
     rl_counters *c;
     rl_error err;
-    assert_int_equal(rl_counters_open(&c, "no_such_event_anywhere,perf::PAGE-FAULTS", &rl_counter_os_linux, &err),
-                     RL_OK);
+    assert_int_equal(
+        rl_counters_open(&c, "no_such_event_anywhere,perf::PAGE-FAULTS", &rl_counter_os_linux, &err), RL_OK);
     assert_int_equal(rl_counters_info(c, RL_FIXED_COUNTERS)->rung, RL_RUNG_NONE);
     for (size_t i = 0; i < rl_counters_count(c); i++) {
         const rl_counter_info *info = rl_counters_info(c, i);

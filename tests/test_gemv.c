@@ -9,10 +9,8 @@
  * factor of two. */
 #include "util_guard.h"
 
-#include "gemv/gemv.h"
-#include "quant/dequant.h"
+#include "gemv/gemv_exact.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,42 +81,6 @@ static void fill_act(void *x, rl_act act, size_t k, util_rng *rng)
         }
 }
 
-static double act_value(const void *x, rl_act act, size_t k, size_t i)
-{
-    if (act == RL_ACT_F32) return (double)((const float *)x)[i];
-    const rl_act_view v = rl_act_open(act, x, k);
-    return (double)v.d[i / rl_act_block(act)] * (double)v.q[i];
-}
-
-/* One row in double. Formats with a minimum are dequantised twice, once with d = 0 and once with dmin = 0:
- * the two parts are exact floats, their difference is not. */
-static void exact_row(const void *w, const void *x, rl_format format, rl_act act, size_t k, double *value,
-                      double *mass)
-{
-    const size_t bytes = rl_row_bytes(format, k), block = rl_format_table[format].block_bytes;
-    const bool has_min = format == RL_Q4_K || format == RL_Q5_K;
-    char *copy = malloc(bytes);
-    float *part = malloc(k * sizeof *part);
-    *value = *mass = 0;
-    for (int pass = 0; pass < (has_min ? 2 : 1); pass++) {
-        memcpy(copy, w, bytes);
-        for (size_t b = 0; has_min && b < bytes; b += block) memset(copy + b + (pass == 0 ? 2 : 0), 0, 2);
-        rl_dequant_find(format, 0)->run(part, copy, k);
-        for (size_t i = 0; i < k; i++) {
-            const double product = (double)part[i] * act_value(x, act, k, i);
-            *value += product;
-            *mass += fabs(product);
-        }
-    }
-    free(part);
-    free(copy);
-}
-
-static size_t additions(rl_format format, size_t k)
-{
-    return rl_format_table[format].block_elems == 1 ? k : k / rl_format_table[format].block_elems;
-}
-
 static void check(const rl_gemv *kern, size_t m, size_t k, uint64_t seed)
 {
     util_rng rng = {seed};
@@ -129,10 +91,9 @@ static void check(const rl_gemv *kern, size_t m, size_t k, uint64_t seed)
     fill_act(x.data, kern->act, k, &rng);
     kern->run(y.data, w.data, x.data, m, k);
     for (size_t r = 0; r < m; r++) {
-        double value, mass;
-        exact_row((char *)w.data + r * row_bytes, x.data, kern->format, kern->act, k, &value, &mass);
+        double value, tolerance;
+        rl_gemv_exact_row(kern, (char *)w.data + r * row_bytes, x.data, k, &value, &tolerance);
         const double got = (double)((float *)y.data)[r];
-        const double tolerance = (double)(additions(kern->format, k) + 8) * (double)FLT_EPSILON * mass;
         if (!(fabs(got - value) <= tolerance))
             fail_msg("%s m=%zu k=%zu row=%zu seed=%llu: want %.9g got %.9g, tolerance %.3g", kern->base.name,
                      m, k, r, (unsigned long long)seed, value, got, tolerance);
@@ -189,10 +150,9 @@ static void nothing_overflows_at_the_extremes(void **state)
             for (size_t s = 0; s < K / 32 && kern->act == RL_ACT_Q8; s++) ((int32_t *)v.s)[s] = 32 * 127;
             for (size_t s = 0; s < K / 16 && kern->act == RL_ACT_Q8K; s++) ((int16_t *)v.s)[s] = 16 * 127;
             float y;
-            double value, mass;
+            double value, tolerance;
             kern->run(&y, w.data, x.data, 1, K);
-            exact_row(w.data, x.data, kern->format, kern->act, K, &value, &mass);
-            const double tolerance = (double)(additions(kern->format, K) + 8) * (double)FLT_EPSILON * mass;
+            rl_gemv_exact_row(kern, w.data, x.data, K, &value, &tolerance);
             if (!(fabs((double)y - value) <= tolerance))
                 fail_msg("%s fill %#x: want %.9g got %.9g", kern->base.name, ends[fill], value, (double)y);
             util_guard_free(&w);

@@ -1,5 +1,5 @@
-/* util_pmu.h - a PMU made of tables, for tests on machines that have none: which names encode, which events open,
- * how they count. */
+/* util_pmu.h - a PMU made of tables, for tests on machines that have none: which names encode, which events
+ * open, how they count. */
 #ifndef UTIL_PMU_H
 #define UTIL_PMU_H
 
@@ -7,12 +7,13 @@
 
 #include <stdatomic.h>
 
-/* One event. Counting gives `value` each time it is on for a while, over `enabled` ns of which it ran `running`. */
+/* One event. Counting gives `value` each time it is on for a while, over `enabled` ns of which it ran
+ * `running`. */
 typedef struct {
     const char *name;
-    uint32_t type;   /* PERF_TYPE_... */
-    int open_errno;  /* 0: opens */
-    bool user_only;  /* opens only without kernel mode */
+    uint32_t type;  /* PERF_TYPE_... */
+    int open_errno; /* 0: opens */
+    bool user_only; /* opens only without kernel mode */
     uint64_t value, enabled, running;
 } util_event;
 

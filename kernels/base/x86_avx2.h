@@ -66,10 +66,22 @@ static inline __m256 rl_exp_ps256(__m256 x)
     return _mm256_mul_ps(_mm256_mul_ps(p, _mm256_castsi256_ps(lo)), _mm256_castsi256_ps(hi));
 }
 
-/* ---- blocks taken apart ---- */
+/* Eight weights of a float format. */
+static inline __m256 rl_load_f32_256(const void *p) { return _mm256_loadu_ps(p); }
+static inline __m256 rl_load_f16_256(const void *p)
+{
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+}
+static inline __m256 rl_load_bf16_256(const void *p)
+{
+    return _mm256_castsi256_ps(
+        _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
+}
 
 /* A half in memory, to all lanes. */
 static inline __m256 rl_broadcast_f16_256(const rl_f16 *h) { return _mm256_set1_ps(_cvtsh_ss(*h)); }
+
+/* ---- blocks taken apart ---- */
 
 static inline __m256i rl_low_nibbles256(__m256i v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
 
@@ -105,9 +117,10 @@ static inline __m128i rl_k4_scales128(const void *block)
 static inline __m128i rl_q3_scales128(const uint8_t s[12])
 {
     const __m128i nibbles = _mm_broadcastq_epi64(_mm_loadl_epi64((const __m128i *)s));
-    const __m128i pairs = _mm_set1_epi32((int)(s[8] | s[9] << 8 | s[10] << 16 | (uint32_t)s[11] << 24));
-    const __m128i low =
-        _mm_and_si128(_mm_srlv_epi64(nibbles, _mm_set_epi64x(4, 0)), _mm_set1_epi8(15));
+    int last;
+    memcpy(&last, s + 8, sizeof last);
+    const __m128i pairs = _mm_set1_epi32(last);
+    const __m128i low = _mm_and_si128(_mm_srlv_epi64(nibbles, _mm_set_epi64x(4, 0)), _mm_set1_epi8(15));
     const __m128i high = _mm_and_si128(_mm_srlv_epi32(pairs, _mm_setr_epi32(0, 2, 4, 6)), _mm_set1_epi8(3));
     return _mm_sub_epi8(_mm_or_si128(low, _mm_slli_epi16(high, 4)), _mm_set1_epi8(32));
 }

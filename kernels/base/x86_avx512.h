@@ -29,8 +29,22 @@ static inline __mmask64 rl_mask64(size_t n) { return n >= 64 ? ~0ull : (1ull << 
 
 /* ---- floats ---- */
 
+/* Sixteen weights of a float format, or the first few: what the mask leaves out is not read, and 0. */
+static inline __m512 rl_load_f32(const void *p, __mmask16 k) { return _mm512_maskz_loadu_ps(k, p); }
+static inline __m512 rl_load_f16(const void *p, __mmask16 k)
+{
+    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(k, p));
+}
+static inline __m512 rl_load_bf16(const void *p, __mmask16 k)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(k, p)), 16));
+}
+
 /* A half in memory, to all lanes. */
-static inline __m512 rl_broadcast_f16(const rl_f16 *h) { return _mm512_set1_ps(_cvtsh_ss(*h)); }
+static inline __m512 rl_broadcast_f16(const rl_f16 *h)
+{
+    return _mm512_cvtph_ps(_mm256_set1_epi16((short)*h));
+}
 
 /* e^x, see exp_poly.h. */
 static inline __m512 rl_exp_ps(__m512 x)

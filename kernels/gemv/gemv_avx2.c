@@ -38,14 +38,6 @@ static inline void prefetch_next_group(const char *w, size_t row_bytes, size_t b
 
 /* ---- f32, f16, bf16 ---- */
 
-static inline __m256 load_f32(const void *p) { return _mm256_loadu_ps(p); }
-static inline __m256 load_f16(const void *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
-static inline __m256 load_bf16(const void *p)
-{
-    return _mm256_castsi256_ps(
-        _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
-}
-
 static inline float one_f32(const char *p) { return *(const float *)p; }
 static inline float one_f16(const char *p) { return rl_f16_to_f32(*(const rl_f16 *)p); }
 static inline float one_bf16(const char *p) { return rl_bf16_to_f32(*(const rl_bf16 *)p); }
@@ -85,17 +77,17 @@ static inline __attribute__((always_inline)) void gemv_float(float *restrict y, 
 
 static void gemv_f32(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_float(y, w, x, m, k, load_f32, one_f32, 4);
+    gemv_float(y, w, x, m, k, rl_load_f32_256, one_f32, 4);
 }
 
 static void gemv_f16(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_float(y, w, x, m, k, load_f16, one_f16, 2);
+    gemv_float(y, w, x, m, k, rl_load_f16_256, one_f16, 2);
 }
 
 static void gemv_bf16(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_float(y, w, x, m, k, load_bf16, one_bf16, 2);
+    gemv_float(y, w, x, m, k, rl_load_bf16_256, one_bf16, 2);
 }
 
 /* ---- q8_0, q4_0: one block a vector. `dot` are sums of pairs, int16. ---- */
@@ -154,31 +146,10 @@ static void gemv_q4_0(float *restrict y, const void *restrict w, const void *res
 
 /* ---- q4_K, q5_K ---- */
 
-/* rl_k4_scale for all eight sub-blocks: scales in bytes 0-7, minima in bytes 8-15. */
-static inline __m128i k4_scales(const void *block)
-{
-    const __m128i h = _mm_loadu_si128((const __m128i *)block); /* d, dmin, s[0-3], s[4-7], s[8-11] */
-    const __m128i parts = _mm_shuffle_epi32(h, _MM_SHUFFLE(3, 2, 3, 1));
-    const __m128i low = _mm_and_si128(_mm_srlv_epi32(parts, _mm_setr_epi32(0, 0, 0, 4)),
-                                      _mm_setr_epi32(0x3f3f3f3f, 0x0f0f0f0f, 0x3f3f3f3f, 0x0f0f0f0f));
-    const __m128i tops = _mm_shuffle_epi32(h, _MM_SHUFFLE(2, 0, 1, 0));
-    const __m128i high = _mm_and_si128(_mm_srli_epi32(tops, 2), _mm_setr_epi32(0, 0x30303030, 0, 0x30303030));
-    return _mm_or_si128(low, high);
-}
-
 /* The scale of sub-block i in all words. */
 static inline __m256i pick_scale(__m256i sub, size_t i)
 {
     return _mm256_shuffle_epi8(sub, _mm256_set1_epi16((short)(0x8000 | i)));
-}
-
-static inline __m256i low_nibbles(__m256i v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
-
-/* 16 where bit s of the byte of qh is set. */
-static inline __m256i fifth_bit(__m256i qh, size_t s)
-{
-    const __m256i bit = _mm256_set1_epi8((char)(1 << s));
-    return _mm256_and_si256(_mm256_cmpeq_epi8(_mm256_and_si256(qh, bit), bit), _mm256_set1_epi8(16));
 }
 
 /* One super-block of one row: the quants are `nibbles`, plus the fifth bits in qh where there are any. */
@@ -186,14 +157,14 @@ static inline void step_k4(group *g, size_t r, const void *block, const uint8_t 
                            const rl_act_view *a, size_t b)
 {
     const rl_f16 *d = block; /* d, dmin */
-    const __m128i scales = k4_scales(block);
+    const __m128i scales = rl_k4_scales128(block);
     const __m256i sub = _mm256_broadcastsi128_si256(scales);
     const __m256i bits = qh != NULL ? _mm256_loadu_si256((const __m256i *)qh) : _mm256_setzero_si256();
     __m256i dot = _mm256_setzero_si256();
     for (size_t s = 0; s < 8; s++) {
         __m256i v = _mm256_loadu_si256((const __m256i *)(nibbles + s / 2 * 32));
-        v = low_nibbles(s % 2 == 0 ? v : _mm256_srli_epi16(v, 4));
-        if (qh != NULL) v = _mm256_or_si256(v, fifth_bit(bits, s));
+        v = rl_low_nibbles256(s % 2 == 0 ? v : _mm256_srli_epi16(v, 4));
+        if (qh != NULL) v = _mm256_or_si256(v, rl_where_bit256(bits, s, 16));
         const __m256i x = _mm256_load_si256((const __m256i *)(a->q + 256 * b + 32 * s));
         dot = _mm256_add_epi32(dot, _mm256_madd_epi16(_mm256_maddubs_epi16(v, x), pick_scale(sub, s)));
     }
@@ -243,18 +214,6 @@ static void gemv_q5_K(float *restrict y, const void *restrict w, const void *res
 
 /* ---- q6_K ---- */
 
-/* Elements 32j..32j+31 of a half: four bits from ql, two from qh. */
-static inline __m256i quants_q6_K(const uint8_t *ql, __m256i qh, size_t j)
-{
-    const __m256i v = _mm256_loadu_si256((const __m256i *)(ql + j % 2 * 32));
-    const __m256i two = _mm256_set1_epi8(0x30);
-    const __m256i high = j == 0   ? _mm256_slli_epi16(qh, 4)
-                         : j == 1 ? _mm256_slli_epi16(qh, 2)
-                         : j == 2 ? qh
-                                  : _mm256_srli_epi16(qh, 2);
-    return _mm256_or_si256(low_nibbles(j < 2 ? v : _mm256_srli_epi16(v, 4)), _mm256_and_si256(high, two));
-}
-
 static inline void step_q6_K(group *g, size_t r, const rl_q6_K *block, const rl_act_view *a, size_t b)
 {
     const __m256i scales = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)block->scales));
@@ -272,7 +231,7 @@ static inline void step_q6_K(group *g, size_t r, const rl_q6_K *block, const rl_
             const __m256i pick =
                 _mm256_inserti128_si256(_mm256_set1_epi16((short)lo), _mm_set1_epi16((short)hi), 1);
             const __m256i x = _mm256_load_si256((const __m256i *)(a->q + 256 * b + 128 * half + 32 * j));
-            const __m256i pairs = _mm256_maddubs_epi16(quants_q6_K(block->ql + 64 * half, qh, j), x);
+            const __m256i pairs = _mm256_maddubs_epi16(rl_q6_quants256(block->ql + 64 * half, qh, j), x);
             dot = _mm256_add_epi32(dot, _mm256_madd_epi16(pairs, _mm256_shuffle_epi8(sc, pick)));
         }
     }

@@ -47,16 +47,6 @@ static inline void prefetch_next_group(const char *w, size_t row_bytes, size_t b
 
 /* ---- f32, f16, bf16: convert and multiply-add, two sums a row to hide the latency of the add. ---- */
 
-static inline __m512 load_f32(const void *p, __mmask16 k) { return _mm512_maskz_loadu_ps(k, p); }
-static inline __m512 load_f16(const void *p, __mmask16 k)
-{
-    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(k, p));
-}
-static inline __m512 load_bf16(const void *p, __mmask16 k)
-{
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(k, p)), 16));
-}
-
 /* One body for the three: `load` and `size` are constants where it is called, and inlined. */
 static inline __attribute__((always_inline)) void gemv_float(float *restrict y, const void *restrict w,
                                                              const void *restrict x, size_t m, size_t k,
@@ -94,17 +84,17 @@ static inline __attribute__((always_inline)) void gemv_float(float *restrict y, 
 
 static void gemv_f32(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_float(y, w, x, m, k, load_f32, 4);
+    gemv_float(y, w, x, m, k, rl_load_f32, 4);
 }
 
 static void gemv_f16(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_float(y, w, x, m, k, load_f16, 2);
+    gemv_float(y, w, x, m, k, rl_load_f16, 2);
 }
 
 static void gemv_bf16(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_float(y, w, x, m, k, load_bf16, 2);
+    gemv_float(y, w, x, m, k, rl_load_bf16, 2);
 }
 
 /* ---- q8_0: two blocks a vector, eight lanes each. ---- */

@@ -2,6 +2,10 @@
 #include "quant/dequant.h"
 
 static const rl_dequant_table *const tables[] = {
+#if defined(RL_X86)
+    &rl_dequant_avx512,
+    &rl_dequant_avx2,
+#endif
     &rl_dequant_scalar,
 };
 

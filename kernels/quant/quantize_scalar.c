@@ -35,11 +35,10 @@ static uint8_t cut(float v, int top)
 /* Nearest integer, ties away from zero. Not (int)(v + 0.5f): that addition rounds 0.49999997 up. */
 static int nearest(float v)
 {
-    const float size = v < 0 ? -v : v;
-    if (!(size < 127)) return v < 0 ? -127 : 127;
-    const int whole = (int)size;
-    const int rounded = whole + (size - (float)whole >= 0.5f);
-    return v < 0 ? -rounded : rounded;
+    if (!(fabsf(v) < 127)) return v > 0 ? 127 : -127;
+    const int whole = (int)v;
+    const float rest = v - (float)whole; /* exact */
+    return whole + (rest >= 0.5f) - (rest <= -0.5f);
 }
 
 /* The value of largest magnitude, the first of equals. */

@@ -49,12 +49,18 @@ size_t rl_tokenizer_normalize(const rl_tokenizer *tok, const char *restrict text
     return (size_t)(end - out);
 }
 
+/* Whether a character of three bytes has an id of its own. */
+static bool has_id(const rl_tokenizer *tok, const char *text)
+{
+    const uint32_t id = rl_tokenizer_lookup(tok, RL_CLASS_MERGED, text, 3);
+    return id != RL_SYMBOL_NONE && tok->type[id] != RL_PIECE_UNUSED;
+}
+
 size_t rl_tokenizer_max_ids(const rl_tokenizer *tok, size_t n_bytes, unsigned flags)
 {
     /* Ids that one byte can cost: 1, but 3 where a space or a stray byte becomes three byte pieces. */
-    const bool mark = rl_tokenizer_lookup(tok, RL_CLASS_MERGED, RL_SPACE_MARK, 3) != RL_SYMBOL_NONE;
-    const bool replacement = rl_tokenizer_lookup(tok, RL_CLASS_MERGED, RL_REPLACEMENT, 3) != RL_SYMBOL_NONE;
-    const size_t a_byte = tok->has_bytes && !(mark && replacement) ? 3 : 1;
+    const bool one_each = has_id(tok, RL_SPACE_MARK) && has_id(tok, RL_REPLACEMENT);
+    const size_t a_byte = tok->has_bytes && !one_each ? 3 : 1;
     /* Prefixes: one for the text; with special pieces, of a byte at least, at most one for every second byte.
      */
     const size_t prefixes = 1 + (flags & RL_ENCODE_SPECIAL ? n_bytes / 2 : 0);

@@ -8,9 +8,9 @@
  *      merges; where there is none, one character is a symbol.
  *   3. Of all neighbours whose concatenation is a piece (normal, user-defined or unused), those with the best
  *      score merge, the leftmost of several, until no concatenation is a piece.
- *   4. A symbol that is a piece gives its id. Any other is a single character and gives its bytes as byte
- *      pieces; in a vocabulary without byte pieces, a run of such characters gives one unknown id. An unused
- *      piece is split again into what it was merged from.
+ *   4. An unused piece is split again into what it was merged from. Any other piece gives its id. What is left
+ *      are single characters: they give their bytes as byte pieces; in a vocabulary without byte pieces, a run
+ *      of them gives one unknown id. (SentencePiece 0.2.3; in 0.2.0 an unused character still gave its id.)
  * Control, unknown and byte pieces never come out of merging; RL_ENCODE_SPECIAL finds control and unknown
  * pieces spelled out in the text, leftmost and longest, and encodes what lies between them each on its own.
  *

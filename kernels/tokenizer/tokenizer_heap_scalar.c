@@ -168,10 +168,13 @@ static void put_symbol(const state *s, rl_id_sink *sink, uint32_t symbol)
         return;
     }
     const uint32_t id = symbol & ~RL_SYMBOL_FROZEN;
-    const bool several =
-        s->tok->span[id].bytes != rl_utf8_expected((uint8_t)s->tok->text[s->tok->span[id].offset]);
-    if (s->tok->type[id] != RL_PIECE_UNUSED || !several) {
+    if (s->tok->type[id] != RL_PIECE_UNUSED) {
         rl_put_id(sink, id);
+        return;
+    }
+    const char *text = s->tok->text + s->tok->span[id].offset;
+    if (s->tok->span[id].bytes == rl_utf8_expected((uint8_t)text[0])) {
+        rl_put_char(sink, s->tok, text, s->tok->span[id].bytes);
         return;
     }
     put_symbol(s, sink, s->unused[id].left); /* shorter strings: at most RL_PIECE_BYTES_MAX deep */

@@ -80,13 +80,13 @@ static bool merge_best(state *s)
 static void put_text(const state *s, rl_id_sink *sink, const char *text, size_t bytes)
 {
     const uint32_t id = rl_tokenizer_lookup(s->tok, RL_CLASS_MERGED, text, bytes);
-    if (id == RL_SYMBOL_NONE) {
+    if (id != RL_SYMBOL_NONE && s->tok->type[id] != RL_PIECE_UNUSED) {
+        rl_put_id(sink, id);
+    } else if (rl_utf8_length(text, bytes) == bytes) {
         rl_put_char(sink, s->tok, text, bytes);
-    } else if (s->tok->type[id] == RL_PIECE_UNUSED && rl_utf8_length(text, bytes) < bytes) {
+    } else {
         put_text(s, sink, text, s->cut[id]);
         put_text(s, sink, text + s->cut[id], bytes - s->cut[id]);
-    } else {
-        rl_put_id(sink, id);
     }
 }
 

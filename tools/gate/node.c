@@ -24,7 +24,7 @@ void rl_node_refuse(const rl_node *n, const char *fmt, ...)
 /* A child's place in words: key for members, index for items. */
 static rl_node child(const rl_node *parent, const cJSON *value, const char *key, size_t index)
 {
-    rl_node n = {.document = parent->document, .value = value};
+    rl_node n = {.document = parent->document, .value = value, .index = index};
     char shown[64];
     if (key != NULL)
         snprintf(n.path, sizeof n.path, "%.120s.%s", parent->path,
@@ -162,12 +162,14 @@ size_t rl_node_count(const rl_node *array)
     return (size_t)cJSON_GetArraySize(array->value);
 }
 
-rl_node rl_node_item(const rl_node *array, size_t i)
+rl_node rl_node_first(const rl_node *array)
 {
-    /* cJSON walks its list from the start for an index; readers walk up, so step on from the last item. */
-    const cJSON *value = failed(array) ? NULL : array->value->child;
-    for (size_t k = 0; k < i && value != NULL; k++) value = value->next;
-    return child(array, value, NULL, i);
+    return child(array, rl_node_count(array) > 0 ? array->value->child : NULL, NULL, 0);
+}
+
+rl_node rl_node_next(const rl_node *array, const rl_node *item)
+{
+    return child(array, failed(item) ? NULL : item->value->next, NULL, item->index + 1);
 }
 
 const char *rl_node_text(const rl_node *n, rl_pool *pool)
@@ -208,12 +210,10 @@ bool rl_node_bool(const rl_node *n)
 
 const char **rl_node_texts(const rl_node *array, rl_pool *pool, size_t *n)
 {
-    *n = rl_node_count(array);
-    const char **texts = rl_pool_alloc(pool, (*n + 1) * sizeof *texts);
-    for (size_t i = 0; i < *n; i++) {
-        rl_node item = rl_node_item(array, i);
-        texts[i] = rl_node_text(&item, pool);
-    }
+    const char **texts = rl_pool_alloc(pool, (rl_node_count(array) + 1) * sizeof *texts);
+    *n = 0;
+    for (rl_node item = rl_node_first(array); item.value != NULL; item = rl_node_next(array, &item))
+        texts[(*n)++] = rl_node_text(&item, pool);
     return texts;
 }
 

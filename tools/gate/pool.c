@@ -2,8 +2,8 @@
 #include "gate/pool.h"
 #include "base/mem.h"
 
-#include <stdarg.h>
 #include <stdalign.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

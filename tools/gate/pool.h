@@ -1,7 +1,7 @@
 /* pool.h - memory that lives and dies together: what a reader keeps of a file, what a judge finds.
  *
- * Running out ends the program with a sentence and exit code 2: every input has a limit (node.h, samples.h), so
- * it takes a machine without memory to get there, and on such a machine nothing can be judged. */
+ * Running out ends the program with a sentence and exit code 2: every input has a limit (node.h, samples.h),
+ * so it takes a machine without memory to get there, and on such a machine nothing can be judged. */
 #ifndef RL_POOL_H
 #define RL_POOL_H
 

@@ -1,0 +1,316 @@
+/* bench_e2e.c - a whole model: how fast a prompt goes in and tokens come out.
+ *
+ *   pp<N>    one iteration takes a prompt of N tokens into an empty context
+ *   tg<N>    one iteration makes N tokens, one after another, after a context of `depth`
+ *   ttft<N>  from a prompt's text to the first token's id: tokenizing, N tokens or so of prefill, one choice
+ * Timed with the decoder open and its weights in memory; tokens are fixed, so that every run does the same
+ * work. tg reads every weight once a token: its bytes are those, a percentage of the read bandwidth measured
+ * around it. pp is a percentage of the peak of the byte multiply-add. Verified once: the logits of two tokens
+ * by the kernels that run against those by the scalar kernels. */
+#include "base/mem.h"
+#include "base/team.h"
+#include "decoder.h"
+#include "micro.h"
+#include "model.h"
+#include "perf/barrier.h"
+#include "perf/stats.h"
+#include "sampler.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum { PROMPT, GENERATE, FIRST_TOKEN } what;
+
+/* What all cases share. */
+typedef struct {
+    rl_model model;
+    uint32_t cpu;
+    double logit_error; /* of the scalar check; negative: not done yet */
+} bench;
+
+typedef struct {
+    bench *b;
+    what what;
+    size_t n, depth, threads;
+    /* made by setup */
+    rl_decoder *decoder;
+    float *logits;
+    uint32_t *tokens; /* [depth + n] */
+    char *text;       /* FIRST_TOKEN: the prompt */
+    double *token_ms; /* GENERATE: the last iterations' times, TIMES of them */
+    size_t n_times;
+} e2e_case;
+
+enum { TIMES = 4096 };
+
+static void teardown(void *arg)
+{
+    e2e_case *c = arg;
+    rl_decoder_close(c->decoder);
+    rl_free(c->logits);
+    rl_free(c->tokens);
+    rl_free(c->token_ms);
+    free(c->text);
+    c->decoder = NULL;
+    c->logits = NULL;
+    c->tokens = NULL;
+    c->token_ms = NULL;
+    c->text = NULL;
+}
+
+static rl_status open_decoder(const bench *b, uint32_t cpu, size_t threads, size_t n_ctx, rl_decoder **d,
+                              rl_error *err)
+{
+    const rl_decoder_options o = {.threads = threads, .n_ctx = n_ctx, .cpu = cpu, .pin = true};
+    return rl_decoder_open(d, &b->model.llama, &o, err);
+}
+
+/* Tokens that no run of one token repeats: a fixed walk over the vocabulary, past the special and byte
+ * pieces. */
+static void fill_tokens(uint32_t *tokens, size_t n, size_t n_vocab)
+{
+    const size_t first = n_vocab > 1000 ? 259 : 0;
+    for (size_t i = 0; i < n; i++) tokens[i] = (uint32_t)(first + (i * 7919 + 17) % (n_vocab - first));
+}
+
+/* The text of n tokens: what tokenizing it gives is about as long. */
+static rl_status make_text(e2e_case *c, rl_error *err)
+{
+    const size_t room = c->n * 64;
+    size_t used;
+    c->text = calloc(1, room + 1);
+    if (c->text == NULL) return rl_fail(err, RL_ERR_MEMORY, "out of memory for a prompt");
+    return rl_tokenizer_decode(c->b->model.tokenizer, c->tokens, c->n, 0, c->text, room, &used, err);
+}
+
+static rl_status setup(void *arg, rl_error *err)
+{
+    e2e_case *c = arg;
+    const size_t n_vocab = c->b->model.llama.config.n_vocab, n = c->depth + c->n;
+    c->logits = rl_alloc(n_vocab * sizeof *c->logits);
+    c->tokens = rl_alloc(n * sizeof *c->tokens);
+    c->token_ms = rl_alloc(TIMES * sizeof *c->token_ms);
+    rl_status status = RL_OK;
+    if (c->logits == NULL || c->tokens == NULL || c->token_ms == NULL)
+        status = rl_fail(err, RL_ERR_MEMORY, "out of memory for %zu tokens", n);
+    if (status == RL_OK) {
+        fill_tokens(c->tokens, n, n_vocab);
+        if (c->what == FIRST_TOKEN) status = make_text(c, err);
+    }
+    if (status == RL_OK) status = open_decoder(c->b, c->b->cpu, c->threads, 2 * n + 16, &c->decoder, err);
+    if (status == RL_OK && c->depth > 0)
+        status = rl_decoder_eval(c->decoder, c->tokens + c->n, c->depth, NULL, false, err);
+    if (status != RL_OK) teardown(c);
+    return status;
+}
+
+/* The L2 distance of the logits after two tokens, as a part of their norm. A kernel that computes something
+ * else is off by 1. Rounding alone moves them by about one part in a hundred: a float that differs in its
+ * last bit now and then falls to the other side when activations are quantised to 8 bits, and after a few
+ * layers every rounding has gone its own way. */
+static rl_status check_logits(bench *b, rl_error *err)
+{
+    const size_t n_vocab = b->model.llama.config.n_vocab;
+    float *logits[2] = {rl_alloc(n_vocab * sizeof(float)), rl_alloc(n_vocab * sizeof(float))};
+    uint32_t tokens[2];
+    rl_status status = RL_OK;
+    fill_tokens(tokens, 2, n_vocab);
+    if (logits[0] == NULL || logits[1] == NULL)
+        status = rl_fail(err, RL_ERR_MEMORY, "out of memory for logits");
+    for (int i = 0; i < 2 && status == RL_OK; i++) {
+        rl_decoder *d;
+        status = open_decoder(b, i == 0 ? 0 : b->cpu, rl_cpu_count(), 16, &d, err);
+        if (status == RL_OK) status = rl_decoder_eval(d, tokens, 2, logits[i], false, err);
+        rl_decoder_close(d);
+    }
+    double difference = 0, norm = 0;
+    for (size_t i = 0; i < n_vocab && status == RL_OK; i++) {
+        const double want = (double)logits[0][i], d = (double)logits[1][i] - want;
+        difference += d * d;
+        norm += want * want;
+    }
+    rl_free(logits[0]);
+    rl_free(logits[1]);
+    if (status == RL_OK) b->logit_error = sqrt(difference / norm);
+    return status;
+}
+
+static rl_status verify(void *arg, double *max_error, rl_error *err)
+{
+    const double limit = 0.05;
+    bench *b = ((e2e_case *)arg)->b;
+    if (b->logit_error < 0) {
+        const rl_status status = check_logits(b, err);
+        if (status != RL_OK) return status;
+    }
+    *max_error = b->logit_error;
+    if (!(b->logit_error <= limit))
+        return rl_fail(err, RL_ERR_FORMAT,
+                       "logits differ from the scalar kernels' by %.3g of their norm, %.3g allowed",
+                       b->logit_error, limit);
+    return RL_OK;
+}
+
+static double now_ms(void) { return (double)rl_clock_system.wall_ns(NULL) * 1e-6; }
+
+static rl_status take_prompt(e2e_case *c, rl_error *err)
+{
+    rl_decoder_rewind(c->decoder, 0);
+    return rl_decoder_eval(c->decoder, c->tokens, c->n, c->logits, false, err);
+}
+
+static rl_status make_tokens(e2e_case *c, rl_error *err)
+{
+    rl_decoder_rewind(c->decoder, c->depth);
+    for (size_t i = 0; i < c->n; i++) {
+        const double start = now_ms();
+        rl_status status = rl_decoder_eval(c->decoder, c->tokens + i, 1, c->logits, false, err);
+        if (status != RL_OK) return status;
+        c->token_ms[c->n_times++ % TIMES] = now_ms() - start;
+    }
+    return RL_OK;
+}
+
+static rl_status make_first(e2e_case *c, rl_error *err)
+{
+    uint32_t *ids;
+    size_t n;
+    rl_decoder_rewind(c->decoder, 0);
+    rl_status status = rl_model_encode(&c->b->model, c->text, strlen(c->text), &ids, &n, err);
+    if (status != RL_OK) return status;
+    status = rl_decoder_eval(c->decoder, ids, n, c->logits, false, err);
+    rl_free(ids);
+    if (status == RL_OK) rl_keep_value(rl_argmax(c->logits, c->b->model.llama.config.n_vocab));
+    return status;
+}
+
+static void run(rl_state *st)
+{
+    e2e_case *c = st->arg;
+    static rl_status (*const each[])(e2e_case *, rl_error *) = {take_prompt, make_tokens, make_first};
+    rl_error err;
+    c->n_times = 0;
+    while (rl_state_next(st))
+        if (each[c->what](c, &err) != RL_OK) {
+            rl_state_error(st, "%s", err.text);
+            break;
+        }
+    if (c->what != GENERATE || c->n_times == 0) return;
+    const size_t n = c->n_times < TIMES ? c->n_times : TIMES;
+    rl_sort(c->token_ms, n);
+    rl_state_counter(st, "token_p50_ms", rl_sorted_percentile(c->token_ms, n, 0.5), 0);
+    rl_state_counter(st, "token_p95_ms", rl_sorted_percentile(c->token_ms, n, 0.95), 0);
+}
+
+/* "models/tinyllama-1.1b-q4_0.gguf" is called "tinyllama-1.1b-q4_0". */
+static void model_name(const char *path, char *out, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(out, size, "%s", slash != NULL ? slash + 1 : path);
+    char *end = strstr(out, ".gguf");
+    if (end != NULL) *end = '\0';
+    for (char *p = out; *p != '\0'; p++)
+        if (*p <= ' ' || *p > '~' || strchr("\"',\\/", *p) != NULL) *p = '_';
+}
+
+static void add_case(rl_micro *m, bench *b, const char *path, what kind, size_t n, size_t depth,
+                     size_t threads)
+{
+    static const char *const kinds[] = {"pp", "tg", "ttft"};
+    e2e_case *c = rl_alloc(sizeof *c); /* lives until the process ends */
+    char name[160], model[96];
+    if (c == NULL) return;
+    *c = (e2e_case){.b = b, .what = kind, .n = n, .depth = depth, .threads = threads};
+    model_name(path, model, sizeof model);
+    const char *isa = rl_isa_name(rl_cpu_best(b->cpu));
+    snprintf(name, sizeof name, depth > 0 ? "e2e/%s/%s/%s%zu@%zu" : "e2e/%s/%s/%s%zu", model, isa,
+             kinds[kind], n, depth);
+    const double weights = (double)rl_llama_params(&b->model.llama) -
+                           (double)(b->model.llama.tied ? 0 : b->model.llama.config.n_vocab) *
+                               (double)b->model.llama.config.n_embd;
+    rl_suite_add(
+        m->suite,
+        &(rl_case){
+            .name = name,
+            .run = run,
+            .arg = c,
+            .setup = setup,
+            .teardown = teardown,
+            .verify = verify,
+            .threads = threads,
+            .self_threaded = true,
+            .unit = RL_MS,
+            .items = kind == FIRST_TOKEN ? 0 : (double)n,
+            .bytes = kind == GENERATE ? (double)n * (double)rl_llama_bytes_per_token(&b->model.llama) : 0,
+            .flops = kind == FIRST_TOKEN ? 0 : 2.0 * weights * (double)n,
+            .isa = isa,
+            .cache = "cold",
+            .bandwidth_yardstick = kind == GENERATE ? "read" : NULL,
+            .peak_yardstick = kind == PROMPT ? "dot_i8" : NULL,
+        });
+}
+
+/* A comma list of sizes; 0 ends *out. False where an item is no number from 1 to 65536. */
+static bool parse_sizes(const char *list, size_t out[9])
+{
+    size_t n = 0;
+    while (*list != '\0') {
+        char *end;
+        const unsigned long v = strtoul(list, &end, 10);
+        if (end == list || (*end != ',' && *end != '\0') || v < 1 || v > 65536 || n == 8) return false;
+        out[n++] = v;
+        list = *end == ',' ? end + 1 : end;
+    }
+    out[n] = 0;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    enum { MODEL, PP, TG, DEPTH };
+    rl_flag flags[] = {
+        {"model", "models/tinyllama-1.1b-q4_0.gguf", "GGUF file to run"                                           },
+        {"pp",    "128",                             "a list of prompt lengths"                                   },
+        {"tg",    "32",                              "a list of numbers of tokens to make"                        },
+        {"depth", "",                                "a list of contexts to make them after as well (0 always is)"},
+    };
+    rl_micro m;
+    bench b = {.logit_error = -1};
+    int exit_code;
+    rl_error err;
+    size_t pp[9], tg[9], depth[9];
+    if (!rl_micro_open(&m, "e2e", flags, RL_COUNT(flags), argc, argv, &exit_code)) return exit_code;
+    b.cpu = m.cpu;
+    if (!parse_sizes(flags[PP].value, pp) || !parse_sizes(flags[TG].value, tg) ||
+        !parse_sizes(flags[DEPTH].value, depth)) {
+        exit_code =
+            rl_suite_usage(m.suite, "--pp, --tg, --depth: expected up to eight numbers from 1 to 65536");
+        goto out;
+    }
+    if (rl_model_open(&b.model, flags[MODEL].value, b.cpu, &err) != RL_OK) {
+        exit_code = rl_suite_usage(
+            m.suite,
+            "%s (make a model with: ridgeline model synth --preset tinyllama-1.1b --format q4_0 "
+            "--seed 1 --out %s)",
+            err.text, flags[MODEL].value);
+        goto out;
+    }
+    for (size_t t = 0; t < m.n_threads; t++) {
+        for (size_t i = 0; pp[i] > 0; i++) {
+            add_case(&m, &b, flags[MODEL].value, PROMPT, pp[i], 0, m.threads[t]);
+            add_case(&m, &b, flags[MODEL].value, FIRST_TOKEN, pp[i], 0, m.threads[t]);
+        }
+        for (size_t i = 0; tg[i] > 0; i++) {
+            add_case(&m, &b, flags[MODEL].value, GENERATE, tg[i], 0, m.threads[t]);
+            for (size_t d = 0; depth[d] > 0; d++)
+                add_case(&m, &b, flags[MODEL].value, GENERATE, tg[i], depth[d], m.threads[t]);
+        }
+    }
+    exit_code = rl_suite_run(m.suite);
+    rl_model_close(&b.model);
+out:
+    rl_suite_close(m.suite);
+    return exit_code;
+}

@@ -1,0 +1,183 @@
+/* bench_attn_decode.c - attention of one token over a context, every kernel there is.
+ *
+ * Timed: what a decoder does for one token of one layer: each thread's share of the (KV head, part) pairs, a
+ * barrier, the merge, and with several threads the barrier that ends it. Keys and values lie as the KV cache
+ * holds them; cold ones come from a ring of layers, as they do when a model's layers take turns. Bytes are
+ * those of keys and values, operations two for each multiply-add of scores and of values. */
+#include "attention/attn_decode.h"
+#include "base/mem.h"
+#include "micro.h"
+#include "perf/barrier.h"
+#include "shapes.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const size_t contexts[] = {128, 512, 2048, 8192};
+
+typedef struct {
+    const rl_micro *micro;
+    const rl_attn_decode *kern;
+    rl_attn_shape shape;
+    size_t n_ctx;
+    bool cold;
+    /* made by setup */
+    rl_ring kv; /* keys of all heads, then values */
+    float *q, *out, *scratch;
+} attn_case;
+
+static size_t plane_bytes(const attn_case *c)
+{
+    return c->n_ctx * rl_row_bytes(c->kern->kv_format, c->shape.head_dim);
+}
+static size_t keys_bytes(const attn_case *c) { return c->shape.n_head_kv * plane_bytes(c); }
+
+static void teardown(void *arg)
+{
+    attn_case *c = arg;
+    rl_ring_free(&c->kv);
+    rl_free(c->q);
+    rl_free(c->out);
+    rl_free(c->scratch);
+    c->q = c->out = c->scratch = NULL;
+}
+
+static rl_status setup(void *arg, rl_error *err)
+{
+    attn_case *c = arg;
+    const size_t q = c->shape.n_head * c->shape.head_dim, kv = keys_bytes(c) / sizeof(rl_f16);
+    float *values = rl_alloc(2 * kv * sizeof *values);
+    rl_f16 *halves = rl_alloc(2 * kv * sizeof *halves);
+    c->q = rl_alloc(q * sizeof *c->q);
+    c->out = rl_alloc(q * sizeof *c->out);
+    c->scratch = rl_alloc(rl_attn_scratch_bytes(&c->shape, c->n_ctx));
+    rl_status status = RL_OK;
+    if (values == NULL || halves == NULL || c->q == NULL || c->out == NULL || c->scratch == NULL) {
+        status = rl_fail(err, RL_ERR_MEMORY, "out of memory for a context of %zu", c->n_ctx);
+    } else {
+        rl_fill_normal(c->q, q, 1, 1);
+        rl_fill_normal(values, 2 * kv, 1, 2);
+        for (size_t i = 0; i < 2 * kv; i++) halves[i] = rl_f32_to_f16(values[i]);
+        status = rl_ring_fill(&c->kv, c->micro, c->cold, halves, 2 * kv * sizeof *halves, err);
+    }
+    rl_free(values);
+    rl_free(halves);
+    if (status != RL_OK) teardown(c);
+    return status;
+}
+
+static rl_attn_job job_of(const attn_case *c, const rl_attn_decode *kern, const char *kv)
+{
+    return (rl_attn_job){
+        .kernel = kern,
+        .shape = c->shape,
+        .q = c->q,
+        .k = kv,
+        .v = kv + keys_bytes(c),
+        .plane_bytes = plane_bytes(c),
+        .n_ctx = c->n_ctx,
+        .scratch = c->scratch,
+        .out = c->out,
+    };
+}
+
+/* Against the scalar kernel. Both are within the bound of attn_decode.h of the exact result; on these values
+ * (scores of standard deviation 1, |V| below 4) twice that bound is below 1e-4 for every context here.
+ * max_error is the L2 norm of the difference as a part of that of the result. */
+static rl_status verify(void *arg, double *max_error, rl_error *err)
+{
+    enum { N = RL_TINYLLAMA_HEADS * RL_TINYLLAMA_HEAD_DIM };
+    const double limit = 1e-4;
+    const attn_case *c = arg;
+    static float want[N];
+    rl_attn_job job = job_of(c, rl_attn_decode_find(c->kern->kv_format, 0), c->kv.data);
+    rl_attn_decode_parts(&job, 0, 1);
+    rl_attn_decode_merge(&job, 0, 1);
+    memcpy(want, c->out, sizeof want);
+    job.kernel = c->kern;
+    rl_attn_decode_parts(&job, 0, 1);
+    rl_attn_decode_merge(&job, 0, 1);
+    double difference = 0, norm = 0;
+    for (size_t i = 0; i < N; i++) {
+        const double d = (double)c->out[i] - (double)want[i];
+        if (!(fabs(d) <= limit))
+            return rl_fail(err, RL_ERR_FORMAT, "value %zu: expected %g within %g, got %g", i, (double)want[i],
+                           limit, (double)c->out[i]);
+        difference += d * d;
+        norm += (double)want[i] * (double)want[i];
+    }
+    *max_error = sqrt(difference / norm);
+    return RL_OK;
+}
+
+static void run(rl_state *st)
+{
+    const attn_case *c = st->arg;
+    size_t slot = 0;
+    while (rl_state_next(st)) {
+        const rl_attn_job job = job_of(c, c->kern, rl_ring_next(&c->kv, &slot));
+        rl_attn_decode_parts(&job, st->thread, st->threads);
+        if (st->threads > 1) rl_state_barrier(st);
+        rl_attn_decode_merge(&job, st->thread, st->threads);
+        rl_keep(c->out);
+        if (st->threads > 1) rl_state_barrier(st);
+    }
+}
+
+static void add_case(const rl_micro *m, const rl_attn_decode *kern, size_t n_ctx, int cache, size_t threads,
+                     const char *skip)
+{
+    attn_case *c = rl_alloc(sizeof *c); /* lives until the process ends */
+    char name[128], shape[64];
+    if (c == NULL) return;
+    *c = (attn_case){
+        .micro = m,
+        .kern = kern,
+        .shape = {RL_TINYLLAMA_HEADS, RL_TINYLLAMA_KV_HEADS, RL_TINYLLAMA_HEAD_DIM, 0.125f},
+        .n_ctx = n_ctx,
+        .cold = cache == RL_COLD,
+    };
+    const char *format = rl_format_name(kern->kv_format);
+    snprintf(shape, sizeof shape, "%zu:%zux%zu/ctx:%zu/%s", c->shape.n_head, c->shape.n_head_kv,
+             c->shape.head_dim, n_ctx, rl_cache_name[cache]);
+    snprintf(name, sizeof name, "attn_decode/%s/%s/%s", format, rl_isa_name(kern->base.isa), shape);
+    char reference[128];
+    snprintf(reference, sizeof reference, "attn_decode/%s/scalar/%s", format, shape);
+    rl_suite_add(m->suite, &(rl_case){
+                               .name = name,
+                               .skip = skip,
+                               .run = run,
+                               .arg = c,
+                               .setup = setup,
+                               .teardown = teardown,
+                               .verify = verify,
+                               .threads = threads,
+                               .bytes = 2.0 * (double)keys_bytes(c),
+                               .items = 1,
+                               .flops = 4.0 * (double)(c->shape.n_head * c->shape.head_dim * n_ctx),
+                               .isa = rl_isa_name(kern->base.isa),
+                               .cache = rl_cache_name[cache],
+                               .reference = kern->base.isa == RL_SCALAR ? NULL : reference,
+                               .bandwidth_yardstick = c->cold ? "read" : NULL,
+                               .peak_yardstick = c->cold ? NULL : "fma_f32",
+                           });
+}
+
+int main(int argc, char **argv)
+{
+    rl_micro m;
+    int exit_code;
+    if (!rl_micro_open(&m, "attn_decode", NULL, 0, argc, argv, &exit_code)) return exit_code;
+    const rl_attn_decode *kern;
+    for (size_t i = 0; (kern = rl_attn_decode_at(i)) != NULL; i++) {
+        const char *skip;
+        if (!rl_micro_wants(&m, &kern->base, &rl_attn_decode_find(kern->kv_format, m.cpu)->base, &skip))
+            continue;
+        for (size_t n = 0; n < RL_COUNT(contexts); n++)
+            for (int cache = 0; cache < 2; cache++)
+                for (size_t t = 0; t < m.n_threads && m.cache[cache]; t++)
+                    add_case(&m, kern, contexts[n], cache, m.threads[t], skip);
+    }
+    return rl_micro_close(&m);
+}

@@ -1,0 +1,100 @@
+/* yardsticks.c - a buffer that no cache holds, and loops that live in registers. */
+#include "yardsticks.h"
+#include "base/mem.h"
+#include "perf/barrier.h"
+#include "probe/probe.h"
+
+/* One stretch of memory for both directions, made when first needed. A process has one suite, so one of
+ * these. */
+typedef struct {
+    const rl_probe *read, *write, *fma, *dot;
+    char *data; /* owned */
+    size_t bytes;
+    unsigned users;
+} yard;
+
+static rl_status open_buffer(void *arg, rl_error *err)
+{
+    yard *y = arg;
+    if (y->users++ > 0) return RL_OK;
+    y->data = rl_pages_alloc(y->bytes);
+    if (y->data == NULL)
+        return rl_fail(err, RL_ERR_MEMORY, "out of memory for a bandwidth probe of %zu MiB", y->bytes >> 20);
+    y->write->run.write(y->data, y->bytes, 1); /* every page is there before it is timed */
+    return RL_OK;
+}
+
+static void close_buffer(void *arg)
+{
+    yard *y = arg;
+    if (--y->users > 0) return;
+    rl_pages_free(y->data, y->bytes);
+    y->data = NULL;
+}
+
+/* A thread's stretch, in whole steps of the probes. */
+static char *part(const yard *y, const rl_state *st, size_t *bytes)
+{
+    const size_t steps = y->bytes / RL_PROBE_STEP, begin = steps * st->thread / st->threads;
+    *bytes = (steps * (st->thread + 1) / st->threads - begin) * RL_PROBE_STEP;
+    return y->data + begin * RL_PROBE_STEP;
+}
+
+static void read_memory(rl_state *st)
+{
+    const yard *y = st->arg;
+    size_t bytes;
+    const char *p = part(y, st, &bytes);
+    while (rl_state_next(st)) rl_keep_value(y->read->run.read(p, bytes));
+}
+
+static void write_memory(rl_state *st)
+{
+    const yard *y = st->arg;
+    size_t bytes;
+    char *p = part(y, st, &bytes);
+    while (rl_state_next(st)) {
+        y->write->run.write(p, bytes, st->iterations);
+        rl_keep(p);
+    }
+}
+
+/* Steps of an iteration, shared among the threads: a few microseconds each. */
+enum { STEPS = 1 << 15 };
+
+static uint64_t share(const rl_state *st)
+{
+    return STEPS * (st->thread + 1) / st->threads - STEPS * st->thread / st->threads;
+}
+
+static void multiply_floats(rl_state *st)
+{
+    const yard *y = st->arg;
+    while (rl_state_next(st)) rl_keep_value(y->fma->run.compute(share(st)));
+}
+
+static void multiply_bytes(rl_state *st)
+{
+    const yard *y = st->arg;
+    while (rl_state_next(st)) rl_keep_value(y->dot->run.compute(share(st)));
+}
+
+void rl_yardsticks_add(rl_suite *suite, uint32_t cpu, size_t llc_bytes)
+{
+    static yard y;
+    y = (yard){
+        .read = rl_probe_find(RL_PROBE_READ, cpu),
+        .write = rl_probe_find(RL_PROBE_WRITE, cpu),
+        .fma = rl_probe_find(RL_PROBE_FMA_F32, cpu),
+        .dot = rl_probe_find(RL_PROBE_DOT_I8, cpu),
+        .bytes = rl_round_up(4 * llc_bytes, 1 << 20),
+    };
+    const double bytes = (double)y.bytes;
+    const rl_yardstick all[] = {
+        {"read",    read_memory,     &y, open_buffer, close_buffer, bytes, 0                          },
+        {"write",   write_memory,    &y, open_buffer, close_buffer, bytes, 0                          },
+        {"fma_f32", multiply_floats, &y, NULL,        NULL,         0,     STEPS * y.fma->ops_per_step},
+        {"dot_i8",  multiply_bytes,  &y, NULL,        NULL,         0,     STEPS * y.dot->ops_per_step},
+    };
+    for (size_t i = 0; i < RL_COUNT(all); i++) rl_suite_add_yardstick(suite, &all[i]);
+}

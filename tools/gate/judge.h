@@ -1,0 +1,40 @@
+/* judge.h - fills a verdict from what was measured, the gates of the lane, and the baseline. Pure: nothing is
+ * read, written or asked of the machine.
+ *
+ * A row is looked at once before any gate: one that failed, was measured twice, is missing from a launch,
+ * changes its unit or has a time that is no positive number is BROKEN, and no gate looks at it again. A row
+ * that the bench skipped is NOT_APPLICABLE with the bench's reason, unless the baseline has it or a gate says
+ * that its ISA runs here: then a kernel has been lost, and that is BROKEN.
+ *
+ * Everything the baseline holds must be there (in a quick run: as far as its filter selects it, and gates for
+ * quick runs look at it); what is there beyond it is NEW. A regression in timing of which most repetitions
+ * were disturbed from outside (the CSV's `contaminated`) is BROKEN instead: measure again. */
+#ifndef RL_JUDGE_H
+#define RL_JUDGE_H
+
+#include "gate/baseline.h"
+#include "gate/samples.h"
+#include "gate/verdict.h"
+
+typedef struct {
+    const rl_lane *lane;
+    bool quick;
+    const rl_samples *samples;   /* NULL: none could be read, and a problem in *v says why */
+    const rl_origin *origin;     /* NULL: unknown */
+    const rl_baseline *baseline; /* NULL unless v->baseline_state is RL_BASELINE_USED */
+    bool cpu_known;              /* the samples were taken on a machine that runs `cpu` */
+    uint32_t cpu;
+} rl_judge_input;
+
+/* *v is open, and its baseline_state is set. Closes it. */
+void rl_judge(rl_verdict_set *v, const rl_judge_input *in);
+
+/* Can the samples of `origin` be compared with this baseline of the lane? Otherwise says why not, in the
+ * pool. */
+rl_baseline_state rl_baseline_check(const rl_baseline *b, const rl_lane *lane, const rl_origin *origin,
+                                    rl_pool *pool, const char **reason);
+
+/* True where a gate of the lane needs a baseline. */
+bool rl_lane_needs_baseline(const rl_lane *lane);
+
+#endif

@@ -1,0 +1,273 @@
+/* lane.c - reading and checking lane files. */
+#include "gate/lane.h"
+#include "base/cpu.h"
+#include "base/file.h"
+#include "gate/node.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <float.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kinds[] = {
+    [RL_GATE_RELATIVE] = "relative", [RL_GATE_FLOOR] = "floor", [RL_GATE_CEILING] = "ceiling", NULL};
+
+#define GATE_KEYS "kind", "rows", "metric", "note", "quick", "isa", "optional"
+static const char *const gate_keys[][12] = {
+    [RL_GATE_RELATIVE] = {GATE_KEYS, "better", "margin", NULL},
+    [RL_GATE_FLOOR] = {GATE_KEYS, "min",    "of",     NULL},
+    [RL_GATE_CEILING] = {GATE_KEYS, "max",    "of",     NULL},
+};
+#undef GATE_KEYS
+
+const char *rl_gate_kind_name(rl_gate_kind kind) { return kinds[kind]; }
+
+bool rl_plain_name(const char *text)
+{
+    size_t n = 0;
+    for (; text[n] != '\0'; n++)
+        if (!isalnum((unsigned char)text[n]) && (n == 0 || strchr("_-.", text[n]) == NULL)) return false;
+    return n > 0 && n < 128;
+}
+
+bool rl_matches(const regex_t *matcher, const char *text) { return regexec(matcher, text, 0, NULL, 0) == 0; }
+
+static const char *read_name(const rl_node *n, rl_pool *pool)
+{
+    const char *text = rl_node_text(n, pool);
+    if (text[0] != '\0' && !rl_plain_name(text))
+        rl_node_refuse(n, "expected letters, digits, '_', '-' and '.' only, a letter or digit first");
+    return text;
+}
+
+static const char *optional_text(const rl_node *object, const char *key, rl_pool *pool)
+{
+    rl_node n = rl_node_find(object, key);
+    return n.value != NULL ? rl_node_text(&n, pool) : NULL;
+}
+
+/* Compiles a pattern. Refused is what lets a short one take gigabytes or hours: counted repetition, and back
+ * references. What could not be compiled matches nothing but can be freed. */
+static const char *read_pattern(const rl_node *n, rl_pool *pool, regex_t *matcher)
+{
+    char why[128];
+    const char *text = rl_node_text(n, pool), *bad = strpbrk(text, "{}");
+    for (const char *c = text; bad == NULL && *c != '\0'; c++)
+        if (*c == '\\' && isalnum((unsigned char)*++c)) bad = c - 1;
+    if (bad != NULL) rl_node_refuse(n, "'%.2s' is not allowed in a pattern", bad);
+    if (bad == NULL && strlen(text) > 1024) rl_node_refuse(n, "a pattern of more than 1024 bytes");
+    const bool usable = n->document->error.status == RL_OK;
+    int failed = regcomp(matcher, usable ? text : "^$", REG_EXTENDED | REG_NOSUB);
+    if (failed == 0) return text;
+    regerror(failed, matcher, why, sizeof why);
+    rl_node_refuse(n, "not a regular expression: %s", why);
+    regcomp(matcher, "^$", REG_EXTENDED | REG_NOSUB);
+    return text;
+}
+
+/* Arguments that the tool sets itself, so that a lane cannot send its results elsewhere. */
+static void check_args(const rl_node *array, const char *const *args, size_t n)
+{
+    static const char *const ours[] = {"--launch", "--benchmark_out", "--benchmark_out_format", "--model"};
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < RL_COUNT(ours); k++) {
+            size_t length = strlen(ours[k]);
+            if (strncmp(args[i], ours[k], length) == 0 && (args[i][length] == '\0' || args[i][length] == '='))
+                rl_node_refuse(array, "%s is set by ridgeline itself", ours[k]);
+        }
+}
+
+static void read_args(const rl_node *from, rl_lane_mode *mode, rl_pool *pool)
+{
+    rl_node args = rl_node_find(from, "args");
+    if (args.value == NULL) return;
+    mode->args = rl_node_texts(&args, pool, &mode->n_args);
+    check_args(&args, mode->args, mode->n_args);
+}
+
+static void read_quick(rl_lane *lane, const rl_node *root)
+{
+    static const char *const keys[] = {"launches", "args", "filter", NULL};
+    lane->quick = lane->full;
+    rl_node quick = rl_node_find(root, "quick");
+    if (quick.value == NULL) return;
+    rl_node_keys(&quick, keys);
+    read_args(&quick, &lane->quick, &lane->pool);
+    rl_node launches = rl_node_find(&quick, "launches"), filter = rl_node_find(&quick, "filter");
+    if (launches.value != NULL) lane->quick.launches = rl_node_whole(&launches, 1, RL_LAUNCHES_MAX);
+    if (filter.value == NULL) return;
+    lane->quick.filter = read_pattern(&filter, &lane->pool, &lane->quick.matcher);
+    if (lane->quick.filter[0] == '-' || strcmp(lane->quick.filter, "all") == 0)
+        rl_node_refuse(&filter, "'%.4s' means something else to --benchmark_filter", lane->quick.filter);
+}
+
+static void read_model(rl_lane *lane, const rl_node *root)
+{
+    static const char *const keys[] = {"preset", "format", "seed", NULL};
+    rl_node model = rl_node_find(root, "model");
+    if (model.value == NULL) return;
+    rl_node_keys(&model, keys);
+    rl_node preset = rl_node_at(&model, "preset"), format = rl_node_at(&model, "format");
+    rl_node seed = rl_node_at(&model, "seed");
+    lane->model.preset = read_name(&preset, &lane->pool);
+    lane->model.format = read_name(&format, &lane->pool);
+    lane->model.seed = rl_node_whole(&seed, 0, UINT32_MAX);
+}
+
+static const char *read_isa(const rl_node *gate, rl_pool *pool)
+{
+    uint32_t cpu;
+    rl_error why;
+    rl_node n = rl_node_find(gate, "isa");
+    if (n.value == NULL) return NULL;
+    const char *name = rl_node_text(&n, pool);
+    if (rl_cpu_named(name, &cpu, &why) == RL_ERR_ARG) rl_node_refuse(&n, "%.200s", why.text);
+    return name;
+}
+
+static void read_bound(const rl_node *n, rl_gate *gate)
+{
+    static const char *const directions[] = {"lower", "higher", NULL}, *const of[] = {"median", "worst",
+                                                                                      NULL};
+    if (gate->kind == RL_GATE_RELATIVE) {
+        rl_node better = rl_node_at(n, "better"), margin = rl_node_at(n, "margin");
+        gate->higher = rl_node_word(&better, directions) == 1;
+        gate->bound = rl_node_number(&margin, 0.001, 1);
+        return;
+    }
+    rl_node bound = rl_node_at(n, gate->kind == RL_GATE_FLOOR ? "min" : "max"), which = rl_node_find(n, "of");
+    gate->higher = gate->kind == RL_GATE_FLOOR;
+    gate->bound = rl_node_number(&bound, -DBL_MAX, DBL_MAX);
+    gate->worst = which.value != NULL && rl_node_word(&which, of) == 1;
+}
+
+static void read_gate(const rl_node *n, rl_gate *gate, rl_pool *pool)
+{
+    rl_node kind = rl_node_at(n, "kind"), rows = rl_node_at(n, "rows"), metric = rl_node_at(n, "metric");
+    rl_node quick = rl_node_find(n, "quick");
+    gate->kind = (rl_gate_kind)rl_node_word(&kind, kinds);
+    rl_node_keys(n, gate_keys[gate->kind]);
+    gate->rows = read_pattern(&rows, pool, &gate->matcher);
+    gate->metric = rl_node_text(&metric, pool);
+    gate->quick = quick.value == NULL || rl_node_bool(&quick);
+    gate->isa = read_isa(n, pool);
+    gate->optional = optional_text(n, "optional", pool);
+    gate->note = optional_text(n, "note", pool);
+    read_bound(n, gate);
+}
+
+static void read_gates(rl_lane *lane, const rl_node *root)
+{
+    rl_node gates = rl_node_at(root, "gates");
+    lane->gates = rl_pool_alloc(&lane->pool, (rl_node_count(&gates) + 1) * sizeof *lane->gates);
+    for (rl_node n = rl_node_first(&gates); n.value != NULL; n = rl_node_next(&gates, &n))
+        read_gate(&n, &lane->gates[lane->n_gates++], &lane->pool);
+    if (lane->n_gates == 0) rl_node_refuse(&gates, "expected at least one gate");
+}
+
+static void read_lane(rl_lane *lane, const char *name, const rl_node *root)
+{
+    static const char *const keys[] = {"schema",    "lane",  "about", "bench", "args", "launches",
+                                       "timeout_s", "model", "quick", "gates", NULL};
+    rl_node_keys(root, keys);
+    rl_node schema = rl_node_at(root, "schema"), own = rl_node_at(root, "lane"),
+            bench = rl_node_at(root, "bench");
+    rl_node launches = rl_node_at(root, "launches"), timeout = rl_node_at(root, "timeout_s");
+    rl_node_whole(&schema, RL_LANE_SCHEMA, RL_LANE_SCHEMA);
+    lane->name = read_name(&own, &lane->pool);
+    if (lane->name[0] != '\0' && strcmp(lane->name, name) != 0)
+        rl_node_refuse(&own, "is '%.64s', expected the file's own name, '%.64s'", lane->name, name);
+    lane->about = optional_text(root, "about", &lane->pool);
+    lane->bench = read_name(&bench, &lane->pool);
+    lane->full.launches = rl_node_whole(&launches, 1, RL_LAUNCHES_MAX);
+    lane->timeout_s = rl_node_number(&timeout, 0.1, 86400);
+    read_args(root, &lane->full, &lane->pool);
+    read_quick(lane, root);
+    read_model(lane, root);
+    read_gates(lane, root);
+}
+
+/* Takes over a document that was parsed or read; closes it. */
+static rl_status from_document(rl_lane *lane, const char *name, rl_document *d, rl_error *err)
+{
+    memset(lane, 0, sizeof *lane);
+    rl_node root = rl_node_root(d);
+    if (d->error.status == RL_OK) read_lane(lane, name, &root);
+    rl_status status = rl_document_close(d, err);
+    if (status != RL_OK) rl_lane_free(lane);
+    return status;
+}
+
+rl_status rl_lane_parse(rl_lane *lane, const char *name, const char *file, const char *data, size_t n,
+                        rl_error *err)
+{
+    rl_document d;
+    rl_document_parse(&d, file, data, n);
+    return from_document(lane, name, &d, err);
+}
+
+void rl_lane_free(rl_lane *lane)
+{
+    for (size_t i = 0; i < lane->n_gates; i++) regfree(&lane->gates[i].matcher);
+    if (lane->quick.filter != NULL) regfree(&lane->quick.matcher);
+    rl_pool_free(&lane->pool);
+    memset(lane, 0, sizeof *lane);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+rl_status rl_lane_list(const char *dir, rl_pool *pool, const char ***names, size_t *n, rl_error *err)
+{
+    *names = NULL;
+    *n = 0;
+    DIR *d = opendir(dir);
+    if (d == NULL) return rl_fail(err, RL_ERR_IO, "%.300s: cannot read the lanes: %s", dir, strerror(errno));
+    for (const struct dirent *entry; (entry = readdir(d)) != NULL;) {
+        size_t length = strlen(entry->d_name);
+        if (length <= 5 || strcmp(entry->d_name + length - 5, ".json") != 0) continue;
+        char *name = rl_pool_copy(pool, entry->d_name, length - 5);
+        if (!rl_plain_name(name)) continue;
+        *names = rl_pool_more(pool, *names, *n, sizeof **names);
+        (*names)[(*n)++] = name;
+    }
+    closedir(d);
+    if (*n > 0) qsort(*names, *n, sizeof **names, by_name);
+    return RL_OK;
+}
+
+/* RL_ERR_ARG, with the lanes that there are. */
+static rl_status unknown_lane(const char *dir, const char *name, rl_error *err)
+{
+    rl_pool pool = {0};
+    const char **names;
+    size_t n;
+    char list[256] = "none", shown[64];
+    rl_status status = rl_lane_list(dir, &pool, &names, &n, err);
+    for (size_t i = 0, used = 0; status == RL_OK && i < n && used < sizeof list - 1; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", names[i]);
+    rl_pool_free(&pool);
+    if (status != RL_OK) return status;
+    return rl_fail(err, RL_ERR_ARG, "no lane '%s' in %.150s: there are %s",
+                   rl_printable(shown, sizeof shown, name, strlen(name)), dir, list);
+}
+
+rl_status rl_lane_read(rl_lane *lane, const char *dir, const char *name, rl_error *err)
+{
+    memset(lane, 0, sizeof *lane);
+    char path[4096];
+    int length = snprintf(path, sizeof path, "%s/%s.json", dir, name);
+    if (length < 0 || (size_t)length >= sizeof path)
+        return rl_fail(err, RL_ERR_ARG, "the path of the lanes is too long");
+    FILE *there = rl_plain_name(name) ? fopen(path, "r") : NULL;
+    if (there == NULL) return unknown_lane(dir, name, err);
+    fclose(there);
+    rl_document d;
+    rl_document_read(&d, path);
+    return from_document(lane, name, &d, err);
+}

@@ -1,0 +1,112 @@
+/* lane.h - what a lane runs, and which gates its rows must pass: baselines/lanes/<lane>.json.
+ *
+ *   {
+ *     "schema": 1,
+ *     "lane": "gemv",                      the file's own name
+ *     "about": "W x at decode shapes",     optional, for people
+ *     "bench": "bench_gemv",               a program beside ridgeline, see `ridgeline run --help`
+ *     "args": ["--cache=cold"],            optional
+ *     "launches": 10,                      fresh processes; each is one observation
+ *     "timeout_s": 120,                    for each
+ *     "model": {"preset": "tinyllama-1.1b", "format": "q4_0", "seed": 1},   optional: needs a model file
+ *     "quick": {"launches": 3, "args": [...], "filter": "<ERE>"},           optional: what --quick changes
+ *     "gates": [ ... ]
+ *   }
+ *
+ * A gate looks at one metric (a column of the CSV, user counters included) of all rows whose name its "rows"
+ * matches (a POSIX ERE that searches, without {} and back references). Where several match a row, each
+ * counts.
+ *
+ *   {"kind": "relative", "rows": "...", "metric": "real_time", "better": "lower", "margin": 0.10}
+ *       against the baseline of the machine's class: how much worse is still no regression. Values are above
+ * 0.
+ *   {"kind": "floor", "rows": "...", "metric": "bw_pct", "min": 60}
+ *   {"kind": "ceiling", "rows": "...", "metric": "max_error", "max": 1e-4, "of": "worst"}
+ *       portable: hold on any machine. Judged is the median of launches, or with "of": "worst" every
+ * repetition.
+ *
+ * and any of them may say
+ *
+ *   "note": "why this bound"           printed where the gate fails
+ *   "quick": false                     left out of quick runs, which lack its rows
+ *   "isa": "avx2"                      its rows exist where this tier can run, and nowhere else
+ *   "optional": "the reason"           it may match nothing
+ *
+ * A gate that matches nothing is a broken measurement, for a gate that cannot fail guards nothing; "isa" and
+ * "optional" turn that into a line that says "not applicable" and why. Rows that no gate matches are listed.
+ */
+#ifndef RL_LANE_H
+#define RL_LANE_H
+
+#include "gate/pool.h"
+
+#include <regex.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { RL_LANE_SCHEMA = 1, RL_LAUNCHES_MAX = 1000 };
+
+typedef enum { RL_GATE_RELATIVE, RL_GATE_FLOOR, RL_GATE_CEILING } rl_gate_kind;
+
+typedef struct {
+    rl_gate_kind kind;
+    const char *rows, *metric;
+    regex_t matcher;                   /* of rows */
+    bool higher;                       /* is better; a floor's metric, or what the gate says */
+    double bound;                      /* margin, min or max */
+    bool worst;                        /* every repetition, not the median of launches */
+    bool quick;                        /* judged in quick runs, too */
+    const char *isa, *optional, *note; /* NULL: not said */
+} rl_gate;
+
+/* How the bench is run. */
+typedef struct {
+    const char **args;
+    size_t n_args;
+    size_t launches;
+    const char *filter; /* NULL: all rows */
+    regex_t matcher;    /* of filter */
+} rl_lane_mode;
+
+typedef struct {
+    const char *preset, *format; /* NULL: the lane needs no model */
+    size_t seed;
+} rl_lane_model;
+
+typedef struct {
+    rl_pool pool; /* owns everything but the matchers */
+    const char *name, *about, *bench;
+    double timeout_s;
+    rl_lane_mode full, quick; /* quick is as full where the file does not say */
+    rl_lane_model model;
+    rl_gate *gates;
+    size_t n_gates;
+} rl_lane;
+
+/* From memory, for the lane called `name`. Errors: RL_ERR_FORMAT with file and place. *lane is empty then; it
+ * may be freed all the same. */
+rl_status rl_lane_parse(rl_lane *lane, const char *name, const char *file, const char *data, size_t n,
+                        rl_error *err);
+
+/* From <dir>/<name>.json. RL_ERR_ARG where there is no such lane; it tells which there are. */
+rl_status rl_lane_read(rl_lane *lane, const char *dir, const char *name, rl_error *err);
+
+void rl_lane_free(rl_lane *lane);
+
+/* The lanes in a directory, sorted by name, in the pool. RL_ERR_IO. */
+rl_status rl_lane_list(const char *dir, rl_pool *pool, const char ***names, size_t *n, rl_error *err);
+
+/* Letters, digits, '_', '-' and '.', not first: a name that can stand in a path. */
+bool rl_plain_name(const char *text);
+
+bool rl_matches(const regex_t *matcher, const char *text);
+
+/* "relative", "floor", "ceiling" */
+const char *rl_gate_kind_name(rl_gate_kind kind);
+
+static inline const rl_lane_mode *rl_lane_mode_of(const rl_lane *lane, bool quick)
+{
+    return quick ? &lane->quick : &lane->full;
+}
+
+#endif

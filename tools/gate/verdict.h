@@ -1,0 +1,98 @@
+/* verdict.h - the result of judging one lane: what every renderer shows and every exit code comes from.
+ *
+ * Exit codes, and which one wins where several apply:
+ *   1   a regression: a row is slower than its baseline, or misses a floor or a ceiling
+ *   2   the measurement is broken: rows missing, doubled, failed or without meaning, a bench that crashed or
+ * hung, a gate that matches nothing, too few launches to tell anything, or nothing to judge at all 3   no
+ * usable baseline for this machine, while the lane has gates that need one 0   none of these in this order:
+ * what is proven comes before what could not be measured, so that a script which retries after 2 cannot lose
+ * a regression; and a portable gate's failure before 3. Everything is listed whatever the code. */
+#ifndef RL_VERDICT_H
+#define RL_VERDICT_H
+
+#include "gate/lane.h"
+
+enum { RL_VERDICT_SCHEMA = 1 };
+
+enum {
+    RL_EXIT_PASS = 0,
+    RL_EXIT_REGRESSION = 1,
+    RL_EXIT_BROKEN = 2,
+    RL_EXIT_NO_BASELINE = 3,
+    RL_EXIT_BAD_USAGE = 64
+};
+
+/* Worst first: the order of tables. */
+typedef enum {
+    RL_REGRESSED,
+    RL_BROKEN,
+    RL_INCONCLUSIVE, /* worse than the margin allows, but not beyond doubt */
+    RL_IMPROVED,
+    RL_NEW,            /* the baseline has no such row, or there is no baseline */
+    RL_NOT_APPLICABLE, /* here; the reason says why */
+    RL_PASS,
+    RL_VERDICTS
+} rl_verdict;
+
+/* One row under one gate; or a gate without rows; or a row that no gate need look at, for it is broken. A
+ * number that does not exist is NaN. */
+typedef struct {
+    const char *benchmark;
+    const rl_gate *gate;       /* borrowed from the lane; NULL: none is concerned */
+    const char *metric, *unit; /* "" where no metric is concerned */
+    rl_verdict verdict;
+    const char *reason;                 /* a sentence; "" for PASS */
+    double baseline, now, ratio;        /* ratio: now / baseline */
+    double threshold;                   /* of the ratio for relative gates, of the value for others */
+    double excess;                      /* how far on the wrong side, as a ratio; above 1 is bad */
+    size_t n_baseline, n_now;           /* launches */
+    double spread_baseline, spread_now; /* range of launches over their median */
+} rl_finding;
+
+typedef enum {
+    RL_BASELINE_USED,
+    RL_BASELINE_NOT_NEEDED, /* the lane has portable gates only */
+    RL_BASELINE_MISSING,    /* none for this class of machines, or the class is not known */
+    RL_BASELINE_OTHER,      /* of another class, another model or other arguments */
+    RL_BASELINE_UNREADABLE, /* or of another schema */
+} rl_baseline_state;
+
+typedef struct {
+    rl_pool pool;        /* owns everything but the lane */
+    const rl_lane *lane; /* NULL: not even that could be read */
+    const char *lane_name;
+    bool quick;
+    const char *machine_class, *csv, *baseline_path, *model; /* "" unknown */
+    rl_baseline_state baseline_state;
+    const char *baseline_reason; /* why it is not usable, and what to do; "" */
+    rl_finding *findings;        /* worst first once rl_verdict_close has sorted them */
+    size_t n_findings;
+    const char **problems; /* what broke the run as a whole */
+    size_t n_problems;
+    const char **ungated; /* rows that no gate looks at */
+    size_t n_ungated;
+    size_t expected, compared; /* rows of the baseline; those that were compared with it */
+    size_t contaminated, repetitions;
+    size_t count[RL_VERDICTS];
+    int exit_code;
+} rl_verdict_set;
+
+void rl_verdict_open(rl_verdict_set *v, const char *lane_name, bool quick);
+void rl_verdict_free(rl_verdict_set *v);
+
+/* A finding with every number NaN, for the caller to fill. */
+rl_finding *rl_verdict_add(rl_verdict_set *v, const char *benchmark, const rl_gate *gate, rl_verdict verdict);
+
+void rl_verdict_problem(rl_verdict_set *v, const char *fmt, ...) RL_PRINTF(2, 3);
+
+/* Sorts, counts, and settles the exit code. May be called again after more was added. */
+void rl_verdict_close(rl_verdict_set *v);
+
+/* The worse of two exit codes. */
+int rl_exit_worst(int a, int b);
+
+const char *rl_verdict_name(rl_verdict verdict);             /* "REGRESSED" */
+const char *rl_baseline_state_name(rl_baseline_state state); /* "used" */
+const char *rl_exit_meaning(int exit_code);                  /* "regression" */
+
+#endif
