@@ -134,8 +134,8 @@ static rl_status skip_value(cursor *c, rl_gguf_type type, int depth);
 
 static rl_status skip_array(cursor *c, int depth)
 {
-    rl_gguf_type type;
-    uint64_t count;
+    rl_gguf_type type = RL_GGUF_U8;
+    uint64_t count = 0;
     rl_status status = read_type(c, &type);
     if (status == RL_OK) status = read_u64(c, "an array", &count);
     if (status != RL_OK) return status;

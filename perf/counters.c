@@ -24,23 +24,25 @@ struct rl_counters {
  * kernel maps them: it picks the event that means a page walk, while vendors' names differ in what they
  * include. */
 enum { RUNGS = 5 };
+/* clang-format off */
 static const struct {
     const char *name;
     const char *ladder[RUNGS];
 } columns[RL_FIXED_COUNTERS] = {
-    [RL_CYCLES] = {"cycles",        {"UNHALTED_CORE_CYCLES", "CYCLES_NOT_IN_HALT", "CPU_CYCLES", "perf::CYCLES"}},
+    [RL_CYCLES] = {"cycles",
+        {"UNHALTED_CORE_CYCLES", "CYCLES_NOT_IN_HALT", "CPU_CYCLES", "perf::CYCLES"}},
     [RL_INSTRUCTIONS] = {"instructions",
-                   {"INSTRUCTION_RETIRED", "RETIRED_INSTRUCTIONS", "INST_RETIRED",
-                          "perf::INSTRUCTIONS"}                                                                 },
+        {"INSTRUCTION_RETIRED", "RETIRED_INSTRUCTIONS", "INST_RETIRED", "perf::INSTRUCTIONS"}},
     [RL_BRANCH_MISSES] = {"branch_misses",
-                   {"BR_MISP_RETIRED:ALL_BRANCHES", "RETIRED_BRANCH_INSTRUCTIONS_MISPREDICTED",
-                           "BR_MIS_PRED", "perf::BRANCH-MISSES"}                                                },
+        {"BR_MISP_RETIRED:ALL_BRANCHES", "RETIRED_BRANCH_INSTRUCTIONS_MISPREDICTED", "BR_MIS_PRED",
+         "perf::BRANCH-MISSES"}},
     [RL_LLC_MISSES] = {"llc_misses",
-                   {"LONGEST_LAT_CACHE:MISS", "ANY_DATA_CACHE_FILLS_FROM_SYSTEM:DRAM_IO_NEAR:DRAM_IO_FAR",
-                        "ANY_DATA_CACHE_FILLS_FROM_SYSTEM:MEM_IO_LCL:MEM_IO_RMT", "LL_CACHE_MISS_RD",
-                        "perf::LLC-LOAD-MISSES"}                                                                },
-    [RL_DTLB_MISSES] = {"dtlb_misses",   {"perf::DTLB-LOAD-MISSES"}                                                  },
+        {"LONGEST_LAT_CACHE:MISS", "ANY_DATA_CACHE_FILLS_FROM_SYSTEM:DRAM_IO_NEAR:DRAM_IO_FAR",
+         "ANY_DATA_CACHE_FILLS_FROM_SYSTEM:MEM_IO_LCL:MEM_IO_RMT", "LL_CACHE_MISS_RD",
+         "perf::LLC-LOAD-MISSES"}},
+    [RL_DTLB_MISSES] = {"dtlb_misses", {"perf::DTLB-LOAD-MISSES"}},
 };
+/* clang-format on */
 
 /* Software events are the kernel's own count: context switches and faults happen in kernel mode, so that mode
  * is counted too where permitted. */

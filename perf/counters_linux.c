@@ -70,7 +70,7 @@ static void work(void *ctx)
     (void)madvise(map, bytes, MADV_NOHUGEPAGE);
     volatile unsigned taken = 0;
     uint64_t seed = 1;
-    for (size_t i = 0; i < 4 * pages; i++) {
+    for (size_t i = 0; i < 2 * pages; i++) {
         seed = seed * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX generator */
         size_t at = (size_t)(seed >> 33) % pages * page + (i % 64) * 64;
         map[at]++;

@@ -1,5 +1,4 @@
-/* report.h - what reporters have in common. A new one: report_x.c, and its row in report.c. Private to perf/.
- */
+/* report.h - what reporters have in common. A new one: report_x.c, and its row in report.c. Private. */
 #ifndef RL_REPORT_H
 #define RL_REPORT_H
 

@@ -30,22 +30,21 @@ int rl_counter_order(const void *a, const void *b)
     return strcmp(((const rl_user_counter *)a)->name, ((const rl_user_counter *)b)->name);
 }
 
-typedef enum { MEAN, MEDIAN, STDDEV, CV } aggregate;
 static const char *const aggregate_names[RL_AGGREGATES] = {"mean", "median", "stddev", "cv"};
 
 bool rl_row_is_ratio(const rl_row *row)
 {
-    return row->aggregate != NULL && strcmp(row->aggregate, aggregate_names[CV]) == 0;
+    return row->aggregate != NULL && strcmp(row->aggregate, aggregate_names[RL_CV]) == 0;
 }
 
 /* Values that were not measured stay out; none, or a statistic that does not exist, is NaN. */
-static double reduce(double *x, size_t n, aggregate how)
+static double reduce(double *x, size_t n, size_t how)
 {
     size_t finite = 0;
     for (size_t i = 0; i < n; i++)
         if (isfinite(x[i])) x[finite++] = x[i];
     rl_summary s = rl_summarize(x, finite);
-    return how == MEAN ? s.mean : how == MEDIAN ? s.median : how == STDDEV ? s.stddev : s.cv;
+    return how == RL_MEAN ? s.mean : how == RL_MEDIAN ? s.median : how == RL_STDDEV ? s.stddev : s.cv;
 }
 
 static double counter_of(const rl_row *row, const char *name)
@@ -63,7 +62,7 @@ static double *column(rl_row *row, size_t i)
 }
 
 /* One aggregate of measured rows, the first for names and flags of counters; x is room for n numbers. */
-static void aggregate_rows(rl_row *out, rl_row *const *rows, size_t n, aggregate how, double *x)
+static void aggregate_rows(rl_row *out, rl_row *const *rows, size_t n, size_t how, double *x)
 {
     *out = (rl_row){.aggregate = aggregate_names[how], .iterations = n};
     for (size_t c = 0; c < COLUMNS; c++) {
@@ -90,7 +89,7 @@ size_t rl_aggregate(rl_row out[RL_AGGREGATES], rl_row *rows, size_t n)
     for (size_t i = 0; measured != NULL && i < n; i++)
         if (rows[i].outcome == RL_MEASURED) measured[count++] = &rows[i];
     size_t made = x != NULL && count >= 2 ? RL_AGGREGATES : 0;
-    for (size_t a = 0; a < made; a++) aggregate_rows(&out[a], measured, count, (aggregate)a, x);
+    for (size_t a = 0; a < made; a++) aggregate_rows(&out[a], measured, count, a, x);
     free(measured);
     free(x);
     return made;

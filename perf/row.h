@@ -60,9 +60,9 @@ int rl_counter_order(const void *a, const void *b);
 /* "cv" is a ratio, whatever the column's unit. */
 bool rl_row_is_ratio(const rl_row *row);
 
-/* The aggregates of a case's measured rows, when there are two or more: mean, median, stddev, cv. Returns how
- * many were made (0 or 4); what `out` holds is the caller's. */
-enum { RL_AGGREGATES = 4 };
+/* The aggregates of a case's measured rows, when there are two or more. Returns how many were made (none or
+ * all); what `out` holds is the caller's. */
+enum { RL_MEAN, RL_MEDIAN, RL_STDDEV, RL_CV, RL_AGGREGATES };
 size_t rl_aggregate(rl_row out[RL_AGGREGATES], rl_row *rows, size_t n);
 
 /* A column's name for a counter: bytes 0x21 to 0x7e but no quote, comma or backslash, at most

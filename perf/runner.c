@@ -124,7 +124,7 @@ static void grow(const rl_runner *r, rl_instance *in, double min_time, bool exac
         in->iterations = rl_next_iterations(in->iterations, b->real_s, min_time);
         if (r->verbosity >= 3) fprintf(r->log, "%s: next %" PRIu64 " iterations\n", in->name, in->iterations);
     }
-    if (yard != NULL) read_yardsticks(r, in, yard, 1);
+    if (yard != NULL && b->outcome == RL_MEASURED) read_yardsticks(r, in, yard, 1);
 }
 
 static void warm_up(const rl_runner *r, rl_instance *in)
@@ -188,13 +188,13 @@ static void set_counters(rl_row *row, const rl_counters *hardware, const rl_batc
     qsort(row->counters, row->n_counters, sizeof *row->counters, rl_counter_order);
 }
 
-/* The worst of what was counted. */
+/* The worst of what the hardware counted. */
 static void set_quality(rl_row *row, const rl_counters *hardware, const rl_batch *b)
 {
     double share = 1;
     bool any = false;
     for (size_t i = 0; i < rl_counters_count(hardware); i++) {
-        if (b->hardware[i].share == 0) continue;
+        if (b->hardware[i].share == 0 || rl_counters_info(hardware, i)->rung == RL_RUNG_SOFTWARE) continue;
         any = true;
         share = fmin(share, b->hardware[i].share);
     }
@@ -231,7 +231,8 @@ void rl_run_repetition(const rl_runner *r, rl_instance *in)
         {NAN, NAN},
         {NAN, NAN}
     };
-    grow(r, in, in->min_time, in->exact || r->dry_run || in->n_rows > 0, &b, &yard);
+    grow(r, in, in->min_time, in->exact || r->dry_run || in->found, &b, &yard);
+    in->found |= b.outcome == RL_MEASURED;
     add_row(in, row_of(r, in, &b, &yard));
 }
 

@@ -23,7 +23,8 @@ typedef struct {
     double reference_s;         /* of one of its iterations; NaN: none */
 
     /* As it runs. */
-    bool ready, verified, warm, over;
+    bool ready, verified, warm;
+    bool found, over;    /* the number of iterations; all repetitions have run */
     double max_error;    /* NaN: has no verify */
     uint64_t iterations; /* of the next batch */
     double iteration_s;  /* what one took in the last; 0 unknown */

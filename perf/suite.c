@@ -1,9 +1,7 @@
-/* suite.c - from flags to exit code: opening, registering, the schedule, closing. */
+/* suite.c - opening a suite from its flags, registering what it runs, closing it. */
 #include "perf/suite.h"
-#include "perf/report.h"
+#include "perf/text.h"
 
-#include <inttypes.h>
-#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -58,29 +56,40 @@ static rl_status prepare(rl_suite *s, const rl_suite_config *config, rl_error *e
     return status;
 }
 
+/* Fills *s. *ends: the program should end now, for an error or after --help. */
+static rl_status open_suite(rl_suite *s, const rl_suite_config *config, bool *ends, rl_error *err)
+{
+    rl_status status =
+        rl_options_parse(&s->options, config->argc, config->argv, config->flags, config->n_flags, err);
+    *ends = status != RL_OK || s->options.help;
+    if (*ends) return status;
+    status = prepare(s, config, err);
+    *ends = status != RL_OK;
+    return status;
+}
+
 rl_suite *rl_suite_open(const rl_suite_config *config, int *exit_code)
 {
-    FILE *out = config->out != NULL ? config->out : stdout,
-         *err_out = config->err != NULL ? config->err : stderr;
     const char *program = config->argc > 0 ? config->argv[0] : "bench";
+    FILE *out = config->out != NULL ? config->out : stdout;
+    FILE *complaints = config->err != NULL ? config->err : stderr;
     rl_error err = {0};
+    bool ends = true;
     rl_suite *s = calloc(1, sizeof *s);
-    rl_status status = s != NULL ? RL_OK : rl_fail(&err, RL_ERR_MEMORY, "out of memory");
-    if (status == RL_OK) {
+    rl_status status = RL_ERR_MEMORY;
+    if (s != NULL) {
         s->out = out;
-        s->err = err_out;
-        status =
-            rl_options_parse(&s->options, config->argc, config->argv, config->flags, config->n_flags, &err);
+        s->err = complaints;
+        rl_locale locale = rl_locale_enter();
+        status = open_suite(s, config, &ends, &err);
+        rl_locale_leave(locale);
     }
-    *exit_code = RL_EXIT_OK;
-    if (status == RL_OK && s->options.help) {
+    *exit_code = status == RL_OK ? RL_EXIT_OK : status == RL_ERR_ARG ? RL_EXIT_USAGE : RL_EXIT_FAILED;
+    if (!ends) return s;
+    if (status == RL_OK)
         rl_options_help(out, program, config->flags, config->n_flags);
-    } else {
-        if (status == RL_OK) status = prepare(s, config, &err);
-        if (status == RL_OK) return s;
-        fprintf(err_out, "%s: error: %s\n", program, err.text);
-        *exit_code = status == RL_ERR_ARG ? RL_EXIT_USAGE : RL_EXIT_FAILED;
-    }
+    else
+        fprintf(complaints, "%s: error: %s\n", program, s != NULL ? err.text : "out of memory");
     rl_suite_close(s);
     return NULL;
 }
@@ -254,182 +263,4 @@ int rl_suite_usage(rl_suite *s, const char *fmt, ...)
     fputc('\n', s->err);
     va_end(ap);
     return RL_EXIT_USAGE;
-}
-
-/* ---- Running ---- */
-
-/* splitmix64 (Steele, Lea and Flood): good enough to shuffle with, and the same everywhere for a seed. */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
-/* Which case each repetition belongs to: in order, or shuffled (Fisher and Yates). */
-static rl_instance **schedule(rl_suite *s, size_t *n)
-{
-    size_t total = 0;
-    for (size_t i = 0; i < s->n_cases; i++) total += s->cases[i].selected ? s->cases[i].repetitions : 0;
-    rl_instance **order = malloc((total + 1) * sizeof *order);
-    *n = 0;
-    for (size_t i = 0; order != NULL && i < s->n_cases; i++)
-        for (unsigned k = 0; s->cases[i].selected && k < s->cases[i].repetitions; k++)
-            order[(*n)++] = &s->cases[i];
-    uint64_t state = s->seed;
-    for (size_t i = *n; s->options.interleave && i > 1; i--) {
-        size_t k = (size_t)(next_random(&state) % i);
-        rl_instance *other = order[k];
-        order[k] = order[i - 1];
-        order[i - 1] = other;
-    }
-    return order;
-}
-
-/* The reference's time, found once for all that name it: what it measured where it has run, else a short run
- * of its own. */
-static void resolve_reference(rl_suite *s, const rl_runner *r, rl_instance *in)
-{
-    rl_instance *reference = rl_find_reference(s, in);
-    if (reference == NULL || in->referred) return;
-    double seconds = NAN;
-    if (reference->over && reference->n_aggregates > 0)
-        seconds = reference->aggregates[1].real_s; /* the median */
-    else if (reference->over && reference->n_rows > 0 && reference->rows[0].outcome == RL_MEASURED)
-        seconds = reference->rows[0].real_s;
-    else if (!reference->over || !reference->selected)
-        seconds = rl_run_quietly(r, reference);
-    if (!isfinite(seconds))
-        fprintf(s->err, "***WARNING*** %s: its reference %s gave no time; no ref_ratio\n", in->name,
-                reference->name);
-    for (size_t i = 0; i < s->n_cases; i++) /* all of them: one reference, one time */
-        if (rl_find_reference(s, &s->cases[i]) == reference) {
-            s->cases[i].referred = true;
-            s->cases[i].reference_s = seconds;
-        }
-}
-
-static void progress(const rl_suite *s, const rl_report *display, size_t done, size_t n, const char *name)
-{
-    if (display->reporter == &rl_report_console || !isatty(fileno(s->err))) return;
-    if (done < n)
-        fprintf(s->err, "\r[%zu/%zu] %.60s\033[K", done + 1, n, name);
-    else
-        fputs("\r\033[K", s->err);
-    fflush(s->err);
-}
-
-static bool failed(const rl_instance *in)
-{
-    for (size_t i = 0; i < in->n_rows; i++)
-        if (in->rows[i].outcome == RL_FAILED) return true;
-    return false;
-}
-
-/* Runs the schedule; a case is left when another's turn comes, and told when it is over. False where any
- * failed. */
-static bool run_all(rl_suite *s, rl_report *display, rl_instance *const *order, size_t n)
-{
-    const rl_runner r = {&s->rig, s->options.dry_run, s->options.verbosity, s->err};
-    rl_instance *current = NULL;
-    bool ok = true;
-    for (size_t i = 0; i < n; i++) {
-        rl_instance *in = order[i];
-        if (in->over) continue;
-        progress(s, display, i, n, in->name);
-        if (current != NULL && current != in) rl_leave(current);
-        current = in;
-        if (in->c.skip != NULL) {
-            rl_run_skipped(in, RL_SKIPPED, in->c.skip);
-        } else {
-            if (in->c.reference != NULL) resolve_reference(s, &r, in);
-            rl_run_repetition(&r, in);
-        }
-        if (!in->over) continue;
-        rl_leave(in);
-        in->n_aggregates = rl_aggregate(in->aggregates, in->rows, in->n_rows);
-        ok &= !failed(in);
-        progress(s, display, n, n, "");
-        display->reporter->rows(display, in);
-    }
-    rl_rig_disband(&s->rig);
-    for (size_t i = 0; i < s->n_gauges; i++) {
-        rl_gauge_down(&s->gauges[i]);
-        ok &= !s->gauges[i].broken;
-    }
-    return ok;
-}
-
-static bool wants_color(const rl_suite *s)
-{
-    const char *color = s->options.color, *term = getenv("TERM");
-    if (strcmp(color, "auto") != 0) return rl_truthy(color);
-    return isatty(fileno(s->out)) && term != NULL && strcmp(term, "dumb") != 0;
-}
-
-static bool measure(rl_suite *s, rl_report *display)
-{
-    rl_error err = {0};
-    size_t n;
-    rl_instance **order = schedule(s, &n);
-    if (order == NULL) {
-        fprintf(s->err, "%s: error: out of memory for the schedule\n", s->program);
-        return false;
-    }
-    if (display->reporter->preamble) rl_preamble(s->err, s);
-    rl_warnings(s->err, s);
-    fflush(s->err);
-    display->reporter->begin(display);
-    bool ok = run_all(s, display, order, n);
-    free(order);
-    rl_yardstick_warnings(s->err, s);
-    rl_status status = display->reporter->end(display, &err);
-    if (status == RL_OK && (fflush(s->out) != 0 || ferror(s->out)))
-        status = rl_fail(&err, RL_ERR_IO, "cannot write the report");
-    if (status == RL_OK && s->options.out[0] != '\0') status = rl_report_write(s, &err);
-    if (status != RL_OK) fprintf(s->err, "%s: error: %s\n", s->program, err.text);
-    return ok && status == RL_OK;
-}
-
-static int select_and_run(rl_suite *s)
-{
-    rl_error err = {0};
-    size_t selected;
-    const rl_options *o = &s->options;
-    if (s->refused.status != RL_OK) return rl_suite_usage(s, "%s", s->refused.text);
-    if (s->ran) return rl_suite_usage(s, "the suite has run already");
-    s->ran = true;
-    if (rl_select(s, &selected, &err) != RL_OK) return rl_suite_usage(s, "%s", err.text);
-    if (selected == 0)
-        return rl_suite_usage(s, "no benchmark matches --benchmark_filter='%s' (of %zu)", o->filter,
-                              s->n_cases);
-    rl_report display = {
-        .reporter = rl_reporter_find(o->format),
-        .s = s,
-        .out = s->out,
-        .aggregates_only = o->report_aggregates_only || o->display_aggregates_only,
-        .tabular = o->counters_tabular,
-        .color = wants_color(s),
-    };
-    if (o->list_tests) {
-        display.reporter->list(s->out, s);
-        return fflush(s->out) == 0 ? RL_EXIT_OK : RL_EXIT_FAILED;
-    }
-    if (o->out[0] != '\0' && rl_report_check(o->out, &err) != RL_OK) {
-        fprintf(s->err, "%s: error: %s\n", s->program, err.text);
-        return RL_EXIT_FAILED;
-    }
-    return measure(s, &display) ? RL_EXIT_OK : RL_EXIT_FAILED;
-}
-
-/* Reports have decimal points whatever the program's locale says. */
-int rl_suite_run(rl_suite *s)
-{
-    locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
-    locale_t before = plain != (locale_t)0 ? uselocale(plain) : (locale_t)0;
-    int exit_code = select_and_run(s);
-    if (before != (locale_t)0) uselocale(before);
-    if (plain != (locale_t)0) freelocale(plain);
-    return exit_code;
 }

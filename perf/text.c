@@ -69,3 +69,17 @@ const char *rl_text_date(char out[RL_TEXT_MAX])
     }
     return out;
 }
+
+rl_locale rl_locale_enter(void)
+{
+    rl_locale l = {.plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0)};
+    if (l.plain != (locale_t)0) l.before = uselocale(l.plain);
+    return l;
+}
+
+void rl_locale_leave(rl_locale l)
+{
+    if (l.plain == (locale_t)0) return;
+    uselocale(l.before);
+    freelocale(l.plain);
+}

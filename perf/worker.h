@@ -6,8 +6,8 @@
 #include "perf/batch.h"
 
 typedef struct {
-    _Alignas(
-        RL_LINE) rl_state st; /* first, and on a line that no other thread writes: run() sees only this */
+    /* First, and on a line that no other thread writes: all that run() sees. */
+    _Alignas(RL_LINE) rl_state st;
     const rl_rig *rig;
     const rl_case *c;
 

@@ -12,33 +12,35 @@
 #include <unistd.h>
 
 /* A made-up machine: one package of two cores with two threads each, two levels of cache. */
+/* clang-format off */
 static const struct {
     const char *path, *text;
 } files[] = {
-    {"sys/devices/system/cpu/online",                            "0-3\n"                                     },
-    {"sys/devices/system/cpu/cpu0/topology/core_id",             "0\n"                                       },
-    {"sys/devices/system/cpu/cpu0/topology/physical_package_id", "0\n"                                       },
-    {"sys/devices/system/cpu/cpu1/topology/core_id",             "1\n"                                       },
-    {"sys/devices/system/cpu/cpu1/topology/physical_package_id", "0\n"                                       },
-    {"sys/devices/system/cpu/cpu2/topology/core_id",             "0\n"                                       },
-    {"sys/devices/system/cpu/cpu2/topology/physical_package_id", "0\n"                                       },
-    {"sys/devices/system/cpu/cpu3/topology/core_id",             "1\n"                                       },
-    {"sys/devices/system/cpu/cpu3/topology/physical_package_id", "0\n"                                       },
-    {"sys/devices/system/cpu/cpu0/cache/index0/type",            "Data\n"                                    },
-    {"sys/devices/system/cpu/cpu0/cache/index0/level",           "1\n"                                       },
-    {"sys/devices/system/cpu/cpu0/cache/index0/size",            "48K\n"                                     },
-    {"sys/devices/system/cpu/cpu0/cache/index0/shared_cpu_list", "0,2\n"                                     },
-    {"sys/devices/system/cpu/cpu0/cache/index1/type",            "Unified\n"                                 },
-    {"sys/devices/system/cpu/cpu0/cache/index1/level",           "2\n"                                       },
-    {"sys/devices/system/cpu/cpu0/cache/index1/size",            "2M\n"                                      },
-    {"sys/devices/system/cpu/cpu0/cache/index1/shared_cpu_list", "0-3\n"                                     },
-    {"sys/devices/system/cpu/cpu0/cpufreq/scaling_governor",     "powersave\n"                               },
-    {"sys/kernel/mm/transparent_hugepage/enabled",               "always [madvise] never\n"                  },
-    {"proc/meminfo",                                             "MemTotal:        2048 kB\nMemFree: 12 kB\n"},
-    {"proc/cpuinfo",                                             "processor : 0\ncpu MHz\t\t: 2599.992\n"    },
-    {"proc/loadavg",                                             "0.25 0.50 1.75 1/100 4242\n"               },
-    {"proc/sys/kernel/randomize_va_space",                       "0\n"                                       },
+    {"sys/devices/system/cpu/online", "0-3\n"},
+    {"sys/devices/system/cpu/cpu0/topology/core_id", "0\n"},
+    {"sys/devices/system/cpu/cpu0/topology/physical_package_id", "0\n"},
+    {"sys/devices/system/cpu/cpu1/topology/core_id", "1\n"},
+    {"sys/devices/system/cpu/cpu1/topology/physical_package_id", "0\n"},
+    {"sys/devices/system/cpu/cpu2/topology/core_id", "0\n"},
+    {"sys/devices/system/cpu/cpu2/topology/physical_package_id", "0\n"},
+    {"sys/devices/system/cpu/cpu3/topology/core_id", "1\n"},
+    {"sys/devices/system/cpu/cpu3/topology/physical_package_id", "0\n"},
+    {"sys/devices/system/cpu/cpu0/cache/index0/type", "Data\n"},
+    {"sys/devices/system/cpu/cpu0/cache/index0/level", "1\n"},
+    {"sys/devices/system/cpu/cpu0/cache/index0/size", "48K\n"},
+    {"sys/devices/system/cpu/cpu0/cache/index0/shared_cpu_list", "0,2\n"},
+    {"sys/devices/system/cpu/cpu0/cache/index1/type", "Unified\n"},
+    {"sys/devices/system/cpu/cpu0/cache/index1/level", "2\n"},
+    {"sys/devices/system/cpu/cpu0/cache/index1/size", "2M\n"},
+    {"sys/devices/system/cpu/cpu0/cache/index1/shared_cpu_list", "0-3\n"},
+    {"sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave\n"},
+    {"sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n"},
+    {"proc/meminfo", "MemTotal:        2048 kB\nMemFree: 12 kB\n"},
+    {"proc/cpuinfo", "processor : 0\ncpu MHz\t\t: 2599.992\n"},
+    {"proc/loadavg", "0.25 0.50 1.75 1/100 4242\n"},
+    {"proc/sys/kernel/randomize_va_space", "0\n"},
 };
+/* clang-format on */
 
 typedef struct {
     char root[64];

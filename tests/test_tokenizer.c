@@ -130,6 +130,32 @@ static void a_control_piece_comes_from_text_only_when_asked_for(void **state)
     util_vocab_free(&v);
 }
 
+static void a_text_piece_and_a_control_piece_may_be_spelled_alike(void **state)
+{
+    (void)state;
+    util_vocab v = util_vocab_few();
+    v.vocab.add_space_prefix = false;
+    for (int twice = 0; twice < 2; twice++) /* many, so that some of them meet in the table */
+        for (char a = 'c'; a <= 'z'; a++)
+            for (char b = 'c'; b <= 'z'; b++)
+                util_vocab_add(&v, twice == 0 ? RL_PIECE_CONTROL : RL_PIECE_NORMAL, 0, (const char[]){a, b},
+                               2);
+    rl_tokenizer *tok = util_tokenizer(&v.vocab);
+    rl_tokenizer_ctx *ctx = util_context(tok, "reference");
+    for (uint32_t id = 8; id < 8 + 24 * 24; id++)
+        for (unsigned special = 0; special < 2; special++) {
+            uint32_t got;
+            size_t n;
+            rl_error err;
+            const unsigned flags = special ? RL_ENCODE_SPECIAL : 0;
+            assert_int_equal(rl_tokenizer_encode(ctx, v.pieces[id].text, 2, flags, &got, 1, &n, &err), RL_OK);
+            assert_int_equal(got, special ? id : id + 24 * 24);
+        }
+    rl_tokenizer_ctx_close(ctx);
+    rl_tokenizer_close(tok);
+    util_vocab_free(&v);
+}
+
 static void bos_and_eos_stand_around_any_text(void **state)
 {
     (void)state;
@@ -162,6 +188,7 @@ int main(void)
         cmocka_unit_test(nul_is_text_and_the_length_counts),
         cmocka_unit_test(the_longest_user_defined_piece_is_taken_first_and_never_merges),
         cmocka_unit_test(a_control_piece_comes_from_text_only_when_asked_for),
+        cmocka_unit_test(a_text_piece_and_a_control_piece_may_be_spelled_alike),
         cmocka_unit_test(bos_and_eos_stand_around_any_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

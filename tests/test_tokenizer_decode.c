@@ -174,6 +174,46 @@ static void the_stream_never_splits_a_character_and_loses_no_byte(void **state)
     util_vocab_free(&v);
 }
 
+static void the_stream_waits_only_for_what_can_still_come(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t waiting[4]; /* after each byte */
+    } cases[] = {
+        {"\xc3\xa9",         {1, 0}      },
+        {"\xc1\x81",         {0, 0}      },
+        {"\xe0\xa0\x80",     {1, 2, 0}   },
+        {"\xe0\x80\x80",     {1, 0, 0}   },
+        {"\xed\xa0\x80",     {1, 0, 0}   },
+        {"\xf4\x8f\xbf\xbf", {1, 2, 3, 0}},
+        {"\xf4\x90\x80\x80", {1, 0, 0, 0}},
+        {"\xf5\x80",         {0, 0}      },
+        {"\xe2\xe2\x96\x81", {1, 1, 2, 0}},
+        {"\xe2\x96 x",       {1, 2, 0, 0}},
+    };
+    util_vocab v = util_vocab_few();
+    util_vocab_add_bytes(&v);
+    rl_tokenizer *tok = util_tokenizer(&v.vocab);
+    for (size_t i = 0; i < RL_COUNT(cases); i++) {
+        rl_tokenizer_stream stream;
+        rl_tokenizer_stream_init(&stream, 0);
+        size_t written = 0;
+        for (size_t b = 0; b < strlen(cases[i].bytes); b++) {
+            char out[8];
+            size_t n;
+            rl_error err;
+            const uint32_t id = 8u + (uint8_t)cases[i].bytes[b];
+            assert_int_equal(rl_tokenizer_stream_push(&stream, tok, id, out, &n, &err), RL_OK);
+            written += n;
+            if (b + 1 - written != cases[i].waiting[b])
+                fail_msg("case %zu waits for %zu bytes after %zu", i, b + 1 - written, b + 1);
+        }
+    }
+    rl_tokenizer_close(tok);
+    util_vocab_free(&v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +221,7 @@ int main(void)
         cmocka_unit_test(decode_leaves_out_the_prefix_once_and_only_where_there_is_one),
         cmocka_unit_test(decode_refuses_ids_past_the_end_and_too_little_room),
         cmocka_unit_test(the_stream_never_splits_a_character_and_loses_no_byte),
+        cmocka_unit_test(the_stream_waits_only_for_what_can_still_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,6 +88,34 @@ static void kernels_stay_inside_text_scratch_and_ids(void **state)
     util_vocab_free(&v);
 }
 
+/* From the b in the middle, every merge makes two new ones possible, all better than the pairs of a that the
+ * heap began with: it grows to nearly two entries a symbol. */
+static void the_heap_never_outgrows_its_scratch(void **state)
+{
+    (void)state;
+    enum { SIDE = 60, BYTES = 2 * SIDE + 1 };
+    char text[BYTES];
+    util_vocab v = util_vocab_begin();
+    util_vocab_add(&v, RL_PIECE_NORMAL, -1000, "aa", 2);
+    memset(text, 'a', BYTES);
+    text[SIDE] = 'b';
+    for (size_t left = 0; left <= SIDE; left++)
+        for (size_t right = 0; right <= SIDE; right++)
+            util_vocab_add(&v, RL_PIECE_NORMAL, (float)(left + right), text + SIDE - left, left + 1 + right);
+    v.vocab.add_space_prefix = false;
+    rl_tokenizer *tok = util_tokenizer(&v.vocab);
+    const rl_tokenizer_kernel *heap = rl_tokenizer_kernel_find("heap", 0);
+    util_guard scratch = util_guard_after(rl_round_up(heap->scratch_bytes(tok, BYTES), RL_LINE));
+    rl_tokenizer_work work = {0};
+    uint32_t id;
+    assert_int_equal(heap->encode(tok, scratch.data, text, BYTES, &id, 1, &work), 1);
+    assert_int_equal(id, v.vocab.n - 1);
+    assert_int_equal(work.merges, 2 * SIDE);
+    util_guard_free(&scratch);
+    rl_tokenizer_close(tok);
+    util_vocab_free(&v);
+}
+
 static void a_text_longer_than_the_kernel_takes_is_refused(void **state)
 {
     (void)state;
@@ -267,6 +295,7 @@ int main(void)
         cmocka_unit_test(encode_counts_past_the_room_and_writes_only_inside_it),
         cmocka_unit_test(max_ids_is_enough_for_any_text_and_no_more_than_the_worst),
         cmocka_unit_test(kernels_stay_inside_text_scratch_and_ids),
+        cmocka_unit_test(the_heap_never_outgrows_its_scratch),
         cmocka_unit_test(a_text_longer_than_the_kernel_takes_is_refused),
         cmocka_unit_test(the_work_of_the_heap_grows_as_n_log_n),
         cmocka_unit_test(encode_allocates_only_for_a_text_longer_than_any_before),

@@ -173,6 +173,47 @@ static void nothing_of_the_vocabulary_is_borrowed_once_it_is_open(void **state)
     rl_tokenizer_ctx_close(NULL);
 }
 
+/* Pieces of any type and spelling: most are refused, and those that open must work. */
+static void any_pieces_are_refused_or_encode_any_text(void **state)
+{
+    (void)state;
+    util_rng rng = {20261122};
+    size_t opened = 0, refused = 0;
+    for (int round = 0; round < 2000; round++) {
+        util_vocab v = util_vocab_few();
+        for (size_t i = util_below(&rng, 5); i > 0; i--) {
+            char text[8];
+            const size_t n = util_text_random(&rng, text, sizeof text);
+            util_vocab_add(&v, (int32_t)util_below(&rng, 7), -(float)util_below(&rng, 9), text, n);
+        }
+        if (util_below(&rng, 2) == 0) util_vocab_add_bytes(&v);
+        rl_tokenizer *tok;
+        rl_error err;
+        if (rl_tokenizer_open(&tok, &v.vocab, &err) == RL_OK) {
+            rl_tokenizer_ctx *reference = util_context(tok, "reference"), *heap = util_context(tok, "heap");
+            char text[64];
+            uint32_t want[512], got[512];
+            size_t n_want, n_got;
+            const size_t n = util_text_random(&rng, text, sizeof text);
+            assert_int_equal(
+                rl_tokenizer_encode(reference, text, n, RL_ENCODE_SPECIAL, want, 512, &n_want, &err), RL_OK);
+            assert_int_equal(rl_tokenizer_encode(heap, text, n, RL_ENCODE_SPECIAL, got, 512, &n_got, &err),
+                             RL_OK);
+            assert_int_equal(n_want, n_got);
+            assert_memory_equal(want, got, n_got * sizeof *got);
+            rl_tokenizer_ctx_close(reference);
+            rl_tokenizer_ctx_close(heap);
+            opened++;
+        } else {
+            assert_null(tok);
+            refused++;
+        }
+        rl_tokenizer_close(tok);
+        util_vocab_free(&v);
+    }
+    assert_true(opened > 100 && refused > 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +224,7 @@ int main(void)
         cmocka_unit_test(a_piece_given_twice_is_refused_within_its_class),
         cmocka_unit_test(byte_pieces_are_none_or_all_and_spelled_right),
         cmocka_unit_test(scores_that_order_no_merges_are_refused),
+        cmocka_unit_test(any_pieces_are_refused_or_encode_any_text),
         cmocka_unit_test(nothing_of_the_vocabulary_is_borrowed_once_it_is_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

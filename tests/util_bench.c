@@ -28,8 +28,9 @@ void util_run(rl_state *st)
     }
     if (rl_state_next(st)) { /* all iterations in one leap: some tests ask for 10^12 */
         if (st->thread == 0) {
-            atomic_fetch_add(&w->clock->now, w->ns * (int64_t)st->iterations);
-            atomic_fetch_add(&w->clock->cpu, w->ns * (int64_t)st->iterations);
+            int64_t ns = w->n_batches > 1 && w->ns_later > 0 ? w->ns_later : w->ns;
+            atomic_fetch_add(&w->clock->now, ns * (int64_t)st->iterations);
+            atomic_fetch_add(&w->clock->cpu, ns * (int64_t)st->iterations);
         }
         st->left = 0;
     }
@@ -110,6 +111,84 @@ void util_suite_free(util_suite *u)
     fclose(u->err_stream);
     free(u->out);
     free(u->err);
+}
+
+util_work util_work_of(util_suite *u, int64_t ns) { return (util_work){.clock = &u->clock, .ns = ns}; }
+
+void util_expect_batches(const util_work *w, const uint64_t *want, size_t n)
+{
+    bool same = w->n_batches == n;
+    for (size_t i = 0; same && i < n; i++) same = w->batches[i] == want[i];
+    if (same) return;
+    for (size_t i = 0; i < w->n_batches; i++)
+        print_error("%s%llu", i > 0 ? " " : "got ", (unsigned long long)w->batches[i]);
+    print_error("\n");
+    fail_msg("%zu batches, want %zu others", w->n_batches, n);
+}
+
+int util_run_one(util_suite *u, util_work *w, int64_t ns, rl_case c, const char *const *args)
+{
+    util_suite_open(u, NULL, args);
+    *w = util_work_of(u, ns);
+    c.name = "case";
+    c.arg = w;
+    if (c.run == NULL) c.run = util_run;
+    if (u->s != NULL) rl_suite_add(u->s, &c);
+    return util_suite_run(u);
+}
+
+static void plain_run(rl_state *st)
+{
+    util_run(st);
+    rl_state_counter(st, "zeta", 1.5, RL_COUNTER_AVG_ITERATIONS);
+    rl_state_counter(st, "alpha", 2, RL_COUNTER_RATE);
+    rl_state_counter(st, "nothing", 0, RL_COUNTER_INVERT); /* 1 / 0: not a number anybody measured */
+    rl_state_label(st, "say \"hi\", %s", "you");
+}
+
+static void threaded_run(rl_state *st)
+{
+    util_run(st);
+    rl_state_counter(st, "only_here", 3, 0);
+}
+
+static void failing_run(rl_state *st) { rl_state_error(st, "bo\"om,\nnow"); }
+
+void util_sample_run(util_sample *x, const util_options *options, const char *const *args)
+{
+    util_suite_open(&x->u, options, args);
+    if (x->u.s == NULL) fail_msg("%s", x->u.err);
+    util_work work = {.clock = &x->u.clock, .ns = 2 * UTIL_MS};
+    x->plain = x->threaded = x->wrong = x->yard = work;
+    x->yard.ns = UTIL_MS;
+    x->wrong.fail_verify = true;
+    rl_suite *s = x->u.s;
+    rl_suite_set_isa(s, "avx512");
+    rl_suite_context(s, "model", "tiny \xff");
+    rl_suite_context(s, "seed", "not yours to say");
+    rl_suite_add_yardstick(s,
+                           &(rl_yardstick){.name = "read", .run = util_run, .arg = &x->yard, .bytes = 1e6});
+    rl_suite_add(s, &(rl_case){.name = "plain",
+                               .run = plain_run,
+                               .arg = &x->plain,
+                               .bytes = 1e6,
+                               .items = 100,
+                               .flops = 1e7,
+                               .isa = "avx2",
+                               .cache = "cold",
+                               .verify = util_verify,
+                               .bandwidth_yardstick = "read",
+                               .reference = "threaded"});
+    rl_suite_add(s, &(rl_case){.name = "threaded",
+                               .run = threaded_run,
+                               .arg = &x->threaded,
+                               .threads = 2,
+                               .unit = RL_MS,
+                               .label = "fixed"});
+    rl_suite_add(s, &(rl_case){.name = "failing", .run = failing_run});
+    rl_suite_add(s, &(rl_case){.name = "skipped", .run = util_run, .skip = "cpu lacks it"});
+    rl_suite_add(s, &(rl_case){.name = "wrong", .run = util_run, .arg = &x->wrong, .verify = util_verify});
+    util_suite_run(&x->u);
 }
 
 char *util_read(const char *path)

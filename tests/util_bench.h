@@ -7,6 +7,8 @@
 
 #include "perf/bench.h"
 
+#define UTIL_MS INT64_C(1000000)
+
 enum { UTIL_LOG_MAX = 512, UTIL_ARGS_MAX = 24 };
 
 /* A clock that stands until it is advanced. */
@@ -20,7 +22,7 @@ rl_clock util_clock_table(util_clock *clock);
 /* What a case does in a test: each iteration takes `ns` on thread 0, and calls are logged. */
 typedef struct {
     util_clock *clock;
-    int64_t ns;
+    int64_t ns, ns_later;           /* later: from the second batch on, where not 0 */
     uint64_t batches[UTIL_LOG_MAX]; /* iterations of each call of run(), as thread 0 saw them */
     size_t n_batches;
     int setups, verifies, teardowns;
@@ -59,6 +61,28 @@ void util_suite_open(util_suite *u, const util_options *options, const char *con
 /* Runs where opening succeeded. Leaves the exit code, and the output where it can be read. */
 int util_suite_run(util_suite *u);
 void util_suite_free(util_suite *u); /* closes the suite as well */
+
+/* A work on the suite's clock. */
+util_work util_work_of(util_suite *u, int64_t ns);
+
+/* Opens with `args`, runs one case called "case" of `ns` an iteration (what else it has is in c; run() is
+ * util_run where c has none), and returns the exit code. */
+int util_run_one(util_suite *u, util_work *w, int64_t ns, rl_case c, const char *const *args);
+
+/* Fails the test unless run() was called with just these counts. */
+void util_expect_batches(const util_work *w, const uint64_t *want, size_t n);
+#define EXPECT_BATCHES(w, ...)                                                                               \
+    util_expect_batches(w, (const uint64_t[]){__VA_ARGS__}, RL_COUNT(((const uint64_t[]){__VA_ARGS__})))
+
+/* A suite with a row of every kind, at 2 ms an iteration: "plain" (counters zeta, alpha, nothing and a label;
+ * half of the bandwidth of its yardstick; as fast as its reference), "threaded/threads:2" (counter only_here;
+ * in ms), "failing", "skipped", and "wrong", which fails its verification. */
+typedef struct {
+    util_suite u;
+    util_work plain, threaded, wrong, yard;
+} util_sample;
+
+void util_sample_run(util_sample *x, const util_options *options, const char *const *args);
 
 #define UTIL_ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 

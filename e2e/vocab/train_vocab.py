@@ -10,7 +10,8 @@ can get the same bytes with the ordinary client. Same package versions, same sen
 Writes, beside this script, ridgeline-32k.txt (the vocabulary) and sources.tsv (every package with version,
 licence, files, bytes and a SHA-256 over them), and prints bytes per token on text that was held out: one line
 in HELD_OUT of every source, and the whole of the sources marked "unseen".
-Needs Debian 12 or later, the Python package sentencepiece (0.2), 8 GB of memory and some ten minutes.
+Needs Debian 12 (the package names are its), the Python packages sentencepiece 0.2 and protobuf, 2 GB
+of memory and some minutes.
 """
 import argparse
 import fnmatch

@@ -2,6 +2,10 @@
 #include "attention/attn_decode.h"
 
 static const rl_attn_decode_table *const tables[] = {
+#if defined(RL_X86)
+    &rl_attn_decode_avx512,
+    &rl_attn_decode_avx2,
+#endif
     &rl_attn_decode_scalar,
 };
 

@@ -12,10 +12,13 @@
 
 #define RL_TEAM_SPIN_NS                                                                                      \
     2000000 /* a pause between jobs that is worth burning a core for: sampling, printing */
-#define SPINS_BEFORE_YIELD 20000 /* some hundred microseconds: longer than any phase should be late */
+/* How long to spin before giving the CPU away: some hundred microseconds, longer than any phase should be
+ * late; with more members than CPUs hardly at all, for the one waited for may be waiting for this CPU. */
+enum { SPINS = 20000, SPINS_CROWDED = 50 };
 
 struct rl_team {
     size_t size;
+    unsigned spins; /* before giving way */
     bool pinned;
     cpu_set_t mask_before; /* the caller's affinity, restored at close */
     rl_team_fn *fn;
@@ -47,10 +50,10 @@ static void relax(void)
 }
 
 /* Spins until *word differs from `seen`. */
-static void spin_until_change(atomic_uint *word, unsigned seen)
+static void spin_until_change(const rl_team *t, atomic_uint *word, unsigned seen)
 {
     for (unsigned spins = 0; atomic_load_explicit(word, memory_order_acquire) == seen; spins++) {
-        if (spins < SPINS_BEFORE_YIELD)
+        if (spins < t->spins)
             relax();
         else
             sched_yield();
@@ -65,7 +68,7 @@ void rl_team_barrier(rl_team *t)
         atomic_store_explicit(&t->arrived, 0, memory_order_relaxed);
         atomic_store_explicit(&t->epoch, epoch + 1, memory_order_release);
     } else {
-        spin_until_change(&t->epoch, epoch);
+        spin_until_change(t, &t->epoch, epoch);
     }
 }
 
@@ -153,6 +156,7 @@ rl_status rl_team_open(rl_team **out, size_t size, bool pin, rl_error *err)
         return rl_fail(err, RL_ERR_ARG, "%zu threads: expected 1 to %d", size, RL_TEAM_MAX);
     rl_team *t = rl_alloc(sizeof *t);
     if (t == NULL) return rl_fail(err, RL_ERR_MEMORY, "out of memory for a team of %zu threads", size);
+    t->spins = size <= rl_cpu_count() ? SPINS : SPINS_CROWDED;
     t->size = 1; /* counts those running, so that close can undo half an open */
     pthread_mutex_init(&t->lock, NULL);
     pthread_cond_init(&t->wake, NULL);

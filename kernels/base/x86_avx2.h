@@ -28,7 +28,7 @@ static inline float rl_max_ps256(__m256 v)
     return _mm_cvtss_f32(_mm_max_ss(q, _mm_movehdup_ps(q)));
 }
 
-static inline int32_t rl_sum_epi32(__m256i v)
+static inline int32_t rl_sum_epi32_256(__m256i v)
 {
     __m128i q = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
     q = _mm_add_epi32(q, _mm_unpackhi_epi64(q, q));

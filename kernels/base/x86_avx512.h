@@ -21,6 +21,11 @@ static inline float rl_max_ps(__m512 v)
     return rl_max_ps256(_mm256_max_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)));
 }
 
+static inline int32_t rl_sum_epi32(__m512i v)
+{
+    return rl_sum_epi32_256(_mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1)));
+}
+
 /* ---- masks: the first n of 16 lanes, of 32 words, of 64 bytes ---- */
 
 static inline __mmask16 rl_mask16(size_t n) { return (__mmask16)(n >= 16 ? 0xffff : (1u << n) - 1); }

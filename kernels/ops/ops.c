@@ -4,6 +4,10 @@
 #include <math.h>
 
 static const rl_ops_table *const tables[] = {
+#if defined(RL_X86)
+    &rl_ops_avx512,
+    &rl_ops_avx2,
+#endif
     &rl_ops_scalar,
 };
 

@@ -1,21 +1,28 @@
 /* ops.h - what stands between the matrix products of a decoder: normalise, rotate, exponentiate, quantise.
  * All buffers are f32 unless said otherwise, of any alignment; a kernel reads and writes exactly what is
- * stated.
+ * stated, and buffers overlap only where stated.
  *
- *   rmsnorm       y[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i]            y may be x
- *   rope          rotates pairs of each head by the angles of one position   in place
+ *   rmsnorm       y[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i]; y may be x
+ *                 eps at least 2^-100, sum of x^2 below FLT_MAX
+ *   rope          rotates pairs of each head by the angles of one position, in place
  *                 cs [n_rot / 2][2]: cosine and sine of each pair's angle (rl_rope_table)
- *                 x  [n_head][head_dim]; the first n_rot of a head (even, <= head_dim) take part
- *                 rope_norm pairs (2i, 2i+1): GGUF's Llama files; rope_neox pairs (i, i + n_rot/2): Hugging
- * Face's softmax       x[i] = exp(x[i] - max) / sum, in place; n >= 1             finite input, or -inf for
- * masked ones (all masked: all 0) swiglu        y[i] = gate[i] / (1 + exp(-gate[i])) * up[i]               y
- * may be gate or up add           y[i] += x[i] quantize_q8   activations in the layouts of base/act.h: one
- * scale for 32 quantize_q8k  ... or for 256, with sums of 16
+ *                 x  [n_head][head_dim]: the first n_rot of a head (even, <= head_dim) take part
+ *                 rope_norm pairs (2i, 2i + 1) as GGUF's Llama files do, rope_neox (i, i + n_rot / 2) as
+ *                 Hugging Face's do
+ *   softmax       x[i] = exp(x[i] - max) / sum, in place; n >= 1
+ *                 finite input, or -inf for masked values (all masked: all 0)
+ *   swiglu        y[i] = gate[i] / (1 + exp(-gate[i])) * up[i]; y may be gate or up
+ *   add           y[i] += x[i]
+ *   quantize_q8   activations in the layouts of base/act.h: one scale for 32
+ *   quantize_q8k  ... or for 256, with sums of 16
  *
- * Precision against exact arithmetic on the same input, FLT_EPSILON = 2^-23 as unit:
- *   rmsnorm |dy| <= (n/2 + 8) eps |y|; rope |dx| <= 3 eps (|a| + |b|) of the pair; add: one rounding;
- *   softmax |dx| <= (n/2 + 16) eps x + 1e-37; swiglu |dy| <= 16 eps |y| + 1e-37;
- *   the quantisers give the scalar kernel's bits (their rounding is specified in ops_scalar.c).
+ * Precision against exact arithmetic on the same input, with E = FLT_EPSILON:
+ *   rmsnorm       |dy| <= (n / 4 + 4) E |y| + 2^-126
+ *   rope          |dx| <= 2 E (|a| + |b|) + 2^-126, a and b the pair
+ *   softmax       |dx| <= (n / 2 + |x - max| / 2 + 16) E x + 2^-125
+ *   swiglu        |dy| <= 4 E |y| + 2^-121 |up| + 2^-126: where exp(-gate) overflows, y is 0
+ *   add           rounded once
+ *   quantisers    the scalar kernel's bits; |x - d q| <= (1/2 + 2^-14) |d|, or |x| < RL_ACT_TINY and d = 0
  * The derivations stand in tests/test_ops.c. Errors: none at run time. */
 #ifndef RL_OPS_H
 #define RL_OPS_H

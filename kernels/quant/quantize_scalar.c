@@ -17,22 +17,20 @@ static void quantize_bf16(void *restrict y, const float *restrict x, size_t n)
     for (size_t i = 0; i < n; i++) h[i] = rl_f32_to_bf16(x[i]);
 }
 
-/* 1/d as the reference has it, 0 for 0. Where d is so small that 1/d is infinite, d rounds to the half 0 and
- * no q can matter; the reference then converts infinities to integers, we take 0. */
-static float inverse(float d)
-{
-    const float inv = d != 0 ? 1 / d : 0;
-    return inv - inv == 0 ? inv : 0;
-}
+/* 1/d, and 0 for 0. It is infinite where d is so small that it rounds to the half 0: no q matters then, and
+ * the next two functions take infinities and NaNs, which the reference converts to whatever the machine
+ * gives. */
+static float inverse(float d) { return d != 0 ? 1 / d : 0; }
 
-/* Integer part of v, held to 0..top. A NaN, which only values near the end of the float range give, is 0. */
+/* Integer part of v, held to 0..top; 0 for a NaN. */
 static uint8_t cut(float v, int top)
 {
     if (!(v > 0)) return 0;
     return (uint8_t)(v < (float)top ? (int)v : top);
 }
 
-/* Nearest integer, ties away from zero. Not (int)(v + 0.5f): that addition rounds 0.49999997 up. */
+/* Nearest integer, ties away from zero, held to -127..127. Not (int)(v + 0.5f): that addition rounds
+ * 0.49999997 up. */
 static int nearest(float v)
 {
     if (!(fabsf(v) < 127)) return v > 0 ? 127 : -127;

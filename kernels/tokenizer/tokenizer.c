@@ -4,7 +4,9 @@
 #include "base/mem.h"
 
 static const rl_tokenizer_table *const tables[] = {
-    &rl_tokenizer_heap_scalar, &rl_tokenizer_reference_scalar, /* slow on purpose, so last */
+    /* Best first; the reference is slow on purpose. */
+    &rl_tokenizer_heap_scalar,
+    &rl_tokenizer_reference_scalar,
 };
 
 const rl_tokenizer_kernel *rl_tokenizer_kernel_find(const char *variant, uint32_t cpu)
@@ -61,8 +63,7 @@ size_t rl_tokenizer_max_ids(const rl_tokenizer *tok, size_t n_bytes, unsigned fl
     /* Ids that one byte can cost: 1, but 3 where a space or a stray byte becomes three byte pieces. */
     const bool one_each = has_id(tok, RL_SPACE_MARK) && has_id(tok, RL_REPLACEMENT);
     const size_t a_byte = tok->has_bytes && !one_each ? 3 : 1;
-    /* Prefixes: one for the text; with special pieces, of a byte at least, at most one for every second byte.
-     */
+    /* Prefixes: one for the text; with special pieces, each a byte or more, one for every second byte. */
     const size_t prefixes = 1 + (flags & RL_ENCODE_SPECIAL ? n_bytes / 2 : 0);
     size_t total;
     if (!rl_add_ok(n_bytes, prefixes, &total) || !rl_mul_ok(total, a_byte, &total) ||
@@ -87,14 +88,17 @@ static rl_status make_room(rl_tokenizer_ctx *ctx, size_t n_bytes, rl_error *err)
     if (n_bytes > ctx->kernel->max_bytes)
         return rl_fail(err, RL_ERR_UNSUPPORTED, "text has %zu bytes, %s takes %zu at once", n_bytes,
                        ctx->kernel->base.name, ctx->kernel->max_bytes);
-    const size_t bytes = ctx->kernel->scratch_bytes(ctx->tok, n_bytes);
+    /* At least twice what it was, so that a text that grows step by step does not allocate at every one. */
+    const size_t twice = ctx->room < ctx->kernel->max_bytes / 2 ? 2 * ctx->room : ctx->kernel->max_bytes;
+    const size_t room = n_bytes > twice ? n_bytes : twice;
+    const size_t bytes = ctx->kernel->scratch_bytes(ctx->tok, room);
     void *scratch = rl_alloc(bytes);
     if (scratch == NULL)
-        return rl_fail(err, RL_ERR_MEMORY, "out of memory for a text of %zu bytes (%zu bytes)", n_bytes,
+        return rl_fail(err, RL_ERR_MEMORY, "text of %zu bytes: no memory for %zu bytes of scratch", n_bytes,
                        bytes);
     rl_free(ctx->scratch);
     ctx->scratch = scratch;
-    ctx->room = n_bytes;
+    ctx->room = room;
     return RL_OK;
 }
 

@@ -8,9 +8,9 @@
  *      merges; where there is none, one character is a symbol.
  *   3. Of all neighbours whose concatenation is a piece (normal, user-defined or unused), those with the best
  *      score merge, the leftmost of several, until no concatenation is a piece.
- *   4. An unused piece is split again into what it was merged from. Any other piece gives its id. What is left
- *      are single characters: they give their bytes as byte pieces; in a vocabulary without byte pieces, a run
- *      of them gives one unknown id. (SentencePiece 0.2.3; in 0.2.0 an unused character still gave its id.)
+ *   4. An unused piece is split again into what it was merged from. Any other piece gives its id. What is
+ * left are single characters: they give their bytes as byte pieces; in a vocabulary without byte pieces, a
+ * run of them gives one unknown id. (SentencePiece 0.2.3; in 0.2.0 an unused character still gave its id.)
  * Control, unknown and byte pieces never come out of merging; RL_ENCODE_SPECIAL finds control and unknown
  * pieces spelled out in the text, leftmost and longest, and encodes what lies between them each on its own.
  *
@@ -94,8 +94,9 @@ typedef size_t rl_tokenizer_encode_fn(const rl_tokenizer *tok, void *restrict sc
 typedef struct {
     rl_kernel base;
     const char *variant; /* "reference", "heap" */
-    size_t max_bytes;
-    size_t (*scratch_bytes)(const rl_tokenizer *tok, size_t n_bytes); /* 0 where it is more than a size_t */
+    size_t max_bytes;    /* of one text */
+    /* For texts of up to n_bytes <= max_bytes; 0 where that is more than a size_t. */
+    size_t (*scratch_bytes)(const rl_tokenizer *tok, size_t n_bytes);
     rl_tokenizer_encode_fn *encode;
 } rl_tokenizer_kernel;
 

@@ -117,7 +117,7 @@ static void merge_at(state *s, uint32_t i)
     right->rank = NONE;
     if (left->next != NONE) s->nodes[left->next].prev = i;
     s->merges++;
-    const uint32_t places[] = {left->prev, i}; /* in this order: unused pieces remember the last */
+    const uint32_t places[] = {left->prev, i}; /* SentencePiece's order: unused pieces remember the last */
     for (size_t p = 0; p < RL_COUNT(places); p++)
         if (places[p] != NONE && consider(s, places[p])) {
             s->heap[s->n_heap++] = entry_of(s, places[p]);
@@ -129,8 +129,8 @@ static void merge_all(state *s, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
         if (consider(s, i)) s->heap[s->n_heap++] = entry_of(s, i);
-    for (size_t i = s->n_heap / 4 + 1; i-- > 0;)
-        if (i < s->n_heap) sift_down(s, i);
+    if (s->n_heap > 1) /* else there is nothing to order; from the last entry that has a child */
+        for (size_t i = (s->n_heap - 2) / 4 + 1; i-- > 0;) sift_down(s, i);
     while (s->n_heap > 0) {
         const uint64_t entry = pop(s);
         const uint32_t i = (uint32_t)entry;
@@ -153,8 +153,7 @@ static uint32_t split(state *s, size_t n_bytes)
             step = rl_utf8_expected((uint8_t)s->text[at]);
             symbol = rl_tokenizer_char_symbol(s->tok, rl_utf8_code(s->text + at, step));
         }
-        s->nodes[n] =
-            (node){.symbol = symbol, .prev = n - 1, .next = n + 1, .rank = NONE}; /* 0 - 1 is NONE */
+        s->nodes[n] = (node){.symbol = symbol, .prev = n - 1, .next = n + 1}; /* 0 - 1 is NONE */
     }
     if (n > 0) s->nodes[n - 1].next = NONE;
     return n;

@@ -119,8 +119,9 @@ static size_t slots_for(size_t n)
     return slots;
 }
 
-static uint64_t hash_begin(rl_piece_class class) { return 0xcbf29ce484222325u + class; }
-static uint64_t hash_add(uint64_t h, char c) { return (h ^ (uint8_t)c) * 0x100000001b3u; } /* FNV-1a */
+/* FNV-1a, a byte at a time, so that longer and longer beginnings of a text are looked up as they are read. */
+#define HASH_BEGIN 0xcbf29ce484222325u
+static uint64_t hash_add(uint64_t h, char c) { return (h ^ (uint8_t)c) * 0x100000001b3u; }
 static size_t hash_end(uint64_t h) { return (size_t)(h ^ h >> 29); }
 
 static uint32_t find(const rl_tokenizer *tok, rl_piece_class class, size_t hash, const char *text, size_t n)
@@ -136,7 +137,7 @@ static uint32_t find(const rl_tokenizer *tok, rl_piece_class class, size_t hash,
 
 uint32_t rl_tokenizer_lookup(const rl_tokenizer *tok, rl_piece_class class, const char *text, size_t n_bytes)
 {
-    uint64_t h = hash_begin(class);
+    uint64_t h = HASH_BEGIN;
     for (size_t i = 0; i < n_bytes; i++) h = hash_add(h, text[i]);
     return find(tok, class, hash_end(h), text, n_bytes);
 }
@@ -148,7 +149,7 @@ uint32_t rl_tokenizer_longest(const rl_tokenizer *tok, unsigned types, const cha
     for (size_t t = 0; t < RL_COUNT(tok->reach); t++)
         if (types >> t & 1 && tok->reach[t] > reach) reach = tok->reach[t];
     uint32_t best = RL_SYMBOL_NONE;
-    uint64_t h = hash_begin(class);
+    uint64_t h = HASH_BEGIN;
     for (size_t i = 0; i < reach && i < n_bytes; i++) {
         h = hash_add(h, text[i]);
         const uint32_t id = find(tok, class, hash_end(h), text, i + 1);
@@ -198,7 +199,7 @@ static rl_status index_pieces(rl_tokenizer *tok, const rl_vocab *v, rl_error *er
         const rl_piece *p = &v->pieces[id];
         const rl_piece_class class = class_of((uint32_t)p->type);
         const uint8_t lead = (uint8_t)p->text[0];
-        uint64_t h = hash_begin(class);
+        uint64_t h = HASH_BEGIN;
         for (size_t i = 0; i < p->bytes; i++) h = hash_add(h, p->text[i]);
         if (find(tok, class, hash_end(h), p->text, p->bytes) != RL_SYMBOL_NONE)
             return refuse_piece(v, id, "is there twice", err);

@@ -53,19 +53,29 @@ BUILTIN = [(UNKNOWN, 0.0, "<unk>"), (CONTROL, 0.0, "<s>"), (CONTROL, 0.0, "</s>"
            *[(NORMAL, -float(i), piece) for i, piece in enumerate(LISTED)]]
 
 HARD = [
-    b"", b" ", b"  ", b"   ", b" Hello", b"  Hello", b"Hello ", b"Hello  ", b"Hello   world", b"\n", b"\n\n", b"\t",
-    b"\t\tx\n", b" \n \n", b"a\0b", b"\0", b"\0\0\0", b"x\xe2\x96\x81y", b"\xe2\x96\x81", b"\xe2\x96\x81 \xe2\x96\x81",
-    b"\xff", b"\xff\xfe", b"\xc3A", b"\xe2 A", b"\xe2\x96", b"\xe2\x96 ", b"\xed\xa0\x80", b"\xed\xbf\xbf", b"\xc0\x80",
-    b"\xc1\xbf", b"\xe0\x80\x80", b"\xe0\x9f\xbf", b"\xf0\x80\x80\x80", b"\xf0\x8f\xbf\xbf", b"\xf4\x90\x80\x80",
-    b"\xf5\x80\x80\x80", b"\xf4\x8f\xbf\xbf", b"\xf0\x9f\xa6", b"\xf0\x9f\xa6x", b"\x80\x80", b"a\x80b", b"\xef\xbf\xbd",
+    b"", b" ", b"  ", b"   ", b" Hello", b"  Hello", b"Hello ", b"Hello  ", b"Hello   world", b"\n", b"\n\n",
+    b"\t",
+    b"\t\tx\n", b" \n \n", b"a\0b", b"\0", b"\0\0\0", b"x\xe2\x96\x81y", b"\xe2\x96\x81",
+    b"\xe2\x96\x81 \xe2\x96\x81",
+    b"\xff", b"\xff\xfe", b"\xc3A", b"\xe2 A", b"\xe2\x96", b"\xe2\x96 ", b"\xed\xa0\x80", b"\xed\xbf\xbf",
+    b"\xc0\x80",
+    b"\xc1\xbf", b"\xe0\x80\x80", b"\xe0\x9f\xbf", b"\xf0\x80\x80\x80", b"\xf0\x8f\xbf\xbf",
+    b"\xf4\x90\x80\x80",
+    b"\xf5\x80\x80\x80", b"\xf4\x8f\xbf\xbf", b"\xf0\x9f\xa6", b"\xf0\x9f\xa6x", b"\x80\x80", b"a\x80b",
+    b"\xef\xbf\xbd",
     b"\xef\xbf\xbf", b"\xef\xbb\xbf", b"abc\xe4\xb8", b"<s>", b"</s>", b"<unk>", b"<0x41>", b"a</s>b",
 ]
 HARD += [text.encode() for text in (
-    "Hello, world!", " grabbed", " " * 11 + "grabbed", "ax\n####\nboo", "镇", "🦙Ꙋ", "👩‍👩‍👧‍👦", "é", "e\u0301", "ﬁ", "Ⅷ", "\u00a0", "\u3000", "a\u200bb",
-    "1234567890", "3.14159e-10", "0x7fff", "2026-11-22T03:15:00Z", "naïve café", "Straße", "ΑΒΓ αβγ", "Привет, мир", "שלום עולם", "مرحبا بالعالم",
-    "नमस्ते दुनिया", "你好，世界", "こんにちは世界", "안녕하세요", "ไทย", "𝕳𝖊𝖑𝖑𝖔", "\U0010ffff", "\U00010000", "\uffff", "\ud7ff\ue000",
-    "int main(void)\n{\n    return 0;\n}\n", "def f(x):\n\treturn x  # tab", '{"a": [1, 2.5, null], "b": "\\u00e9"}', "<a href=\"x\">y</a>",
-    "for i in $(seq 1 10); do echo \"$i\"; done", "https://example.org/a?b=c&d=%20", "CamelCaseAndsnake_case", "ALL CAPS TEXT", "don't can't won't",
+    "Hello, world!", " grabbed", " " * 11 + "grabbed", "ax\n####\nboo", "镇", "🦙Ꙋ", "👩‍👩‍👧‍👦", "é", "e\u0301",
+    "ﬁ", "Ⅷ", "\u00a0", "\u3000", "a\u200bb",
+    "1234567890", "3.14159e-10", "0x7fff", "2026-11-22T03:15:00Z", "naïve café", "Straße", "ΑΒΓ αβγ",
+    "Привет, мир", "שלום עולם", "مرحبا بالعالم",
+    "नमस्ते दुनिया", "你好，世界", "こんにちは世界", "안녕하세요", "ไทย", "𝕳𝖊𝖑𝖑𝖔", "\U0010ffff", "\U00010000", "\uffff",
+    "\ud7ff\ue000",
+    "int main(void)\n{\n    return 0;\n}\n", "def f(x):\n\treturn x  # tab",
+    '{"a": [1, 2.5, null], "b": "\\u00e9"}', "<a href=\"x\">y</a>",
+    "for i in $(seq 1 10); do echo \"$i\"; done", "https://example.org/a?b=c&d=%20", "CamelCaseAndsnake_case",
+    "ALL CAPS TEXT", "don't can't won't",
     "....", "-" * 40, "=" * 33, "a" * 100, "ab" * 50, "aab" * 33, "\n" * 20, "é" * 20, "中" * 20)]
 HARD += [b" " * n for n in (4, 15, 16, 17, 18, 31, 32, 33, 34, 47, 48, 49, 64, 65)]
 HARD += [b" " * n + b"the" for n in (1, 2, 3, 15, 16, 17, 18, 33)]
@@ -79,7 +89,8 @@ def random_text(rng):
     if style == 1:
         return "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randint(1, 40))).encode()
     if style == 2:
-        return "".join(chr(rng.choice([c for c in range(rng.choice([0x20, 0x100, 0x400, 0x4e00, 0x1f300, 0xac00]),
+        return "".join(chr(rng.choice([c for c in range(rng.choice([0x20, 0x100, 0x400, 0x4e00, 0x1f300,
+        0xac00]),
                                                         0x20000) if not 0xd800 <= c < 0xe000][:300]))
                        for _ in range(rng.randint(1, 12))).encode()
     if style == 3:
@@ -92,7 +103,8 @@ def random_text(rng):
     return bytes(rng.choice(b"\xe2\x96\x81 \xef\xbf\xbdab\xc3\xa9") for _ in range(rng.randint(1, 14)))
 
 
-SPECIAL = ["a</s>b", "a </s> b", "<s>Hello", "<s> Hello", "</s></s>", "a<unk>b", "</s> ", " </s>", "  </s>  x", "<s>a</s>\n<s>b</s>",
+SPECIAL = ["a</s>b", "a </s> b", "<s>Hello", "<s> Hello", "</s></s>", "a<unk>b", "</s> ", " </s>",
+           "  </s>  x", "<s>a</s>\n<s>b</s>",
            "<|user|>\nHi</s>\n<|assistant|>\n", "</s", "<<s>>", "</s>\n", "x</s>", "s>", "<s", ""]
 
 
@@ -154,7 +166,8 @@ def decode_records(rng, model, n_pieces, n):
         if rng.random() < 0.3:
             ids.insert(0, 1)
         text = model.decode(ids)
-        if "\ufffd" not in text:  # bytes that are no UTF-8: SentencePiece replaces them, decoding here does not
+        if "\ufffd" not in text:  # bytes that are no UTF-8: SentencePiece replaces them,
+        decoding here does not
             yield f"decode\t{joined(ids)}\t{escaped(text)}"
 
 

@@ -241,33 +241,35 @@ rl_status rl_lane_list(const char *dir, rl_pool *pool, const char ***names, size
     return RL_OK;
 }
 
-/* RL_ERR_ARG, with the lanes that there are. */
-static rl_status unknown_lane(const char *dir, const char *name, rl_error *err)
+rl_status rl_lane_select(const char *dir, const char *which, rl_pool *pool, const char ***names, size_t *n,
+                         rl_error *err)
 {
-    rl_pool pool = {0};
-    const char **names;
-    size_t n;
-    char list[256] = "none", shown[64];
-    rl_status status = rl_lane_list(dir, &pool, &names, &n, err);
-    for (size_t i = 0, used = 0; status == RL_OK && i < n && used < sizeof list - 1; i++)
-        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", names[i]);
-    rl_pool_free(&pool);
+    rl_status status = rl_lane_list(dir, pool, names, n, err);
     if (status != RL_OK) return status;
+    if (*n == 0) return rl_fail(err, RL_ERR_ARG, "no lanes in %.300s", dir);
+    if (strcmp(which, "all") == 0) return RL_OK;
+    char list[256], shown[64];
+    for (size_t i = 0, used = 0; i < *n; i++) {
+        if (strcmp((*names)[i], which) == 0) {
+            (*names)[0] = (*names)[i];
+            *n = 1;
+            return RL_OK;
+        }
+        if (used < sizeof list)
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", (*names)[i]);
+    }
     return rl_fail(err, RL_ERR_ARG, "no lane '%s' in %.150s: there are %s",
-                   rl_printable(shown, sizeof shown, name, strlen(name)), dir, list);
+                   rl_printable(shown, sizeof shown, which, strlen(which)), dir, list);
 }
 
 rl_status rl_lane_read(rl_lane *lane, const char *dir, const char *name, rl_error *err)
 {
-    memset(lane, 0, sizeof *lane);
     char path[4096];
+    rl_document d;
+    memset(lane, 0, sizeof *lane);
     int length = snprintf(path, sizeof path, "%s/%s.json", dir, name);
     if (length < 0 || (size_t)length >= sizeof path)
         return rl_fail(err, RL_ERR_ARG, "the path of the lanes is too long");
-    FILE *there = rl_plain_name(name) ? fopen(path, "r") : NULL;
-    if (there == NULL) return unknown_lane(dir, name, err);
-    fclose(there);
-    rl_document d;
     rl_document_read(&d, path);
     return from_document(lane, name, &d, err);
 }

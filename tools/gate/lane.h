@@ -88,13 +88,17 @@ typedef struct {
 rl_status rl_lane_parse(rl_lane *lane, const char *name, const char *file, const char *data, size_t n,
                         rl_error *err);
 
-/* From <dir>/<name>.json. RL_ERR_ARG where there is no such lane; it tells which there are. */
+/* From <dir>/<name>.json. RL_ERR_IO where it cannot be read. */
 rl_status rl_lane_read(rl_lane *lane, const char *dir, const char *name, rl_error *err);
 
 void rl_lane_free(rl_lane *lane);
 
 /* The lanes in a directory, sorted by name, in the pool. RL_ERR_IO. */
 rl_status rl_lane_list(const char *dir, rl_pool *pool, const char ***names, size_t *n, rl_error *err);
+
+/* The same of those asked for: "all", or the name of one. RL_ERR_ARG where there is none. */
+rl_status rl_lane_select(const char *dir, const char *which, rl_pool *pool, const char ***names, size_t *n,
+                         rl_error *err);
 
 /* Letters, digits, '_', '-' and '.', not first: a name that can stand in a path. */
 bool rl_plain_name(const char *text);

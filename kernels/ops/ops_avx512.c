@@ -1,0 +1,202 @@
+/* ops_avx512.c - the operations between matrix products, 16 floats at a time; what is left over goes through
+ * masks. Sums run in a fixed number of lanes and are joined by a fixed tree: same input, same bits. */
+#include "base/x86_avx512.h"
+#include "ops/ops.h"
+
+#include <math.h>
+
+/* The first n of 16 lanes; what is not read is `rest`. */
+static inline __m512 load_or(const float *p, size_t n, __m512 rest)
+{
+    return n >= 16 ? _mm512_loadu_ps(p) : _mm512_mask_loadu_ps(rest, rl_mask16(n), p);
+}
+
+static inline __m512 load(const float *p, size_t n) { return load_or(p, n, _mm512_setzero_ps()); }
+
+static inline void store(float *p, size_t n, __m512 v)
+{
+    if (n >= 16)
+        _mm512_storeu_ps(p, v);
+    else
+        _mm512_mask_storeu_ps(p, rl_mask16(n), v);
+}
+
+/* ---- rmsnorm ---- */
+
+/* Four chains: an addition takes four cycles, and two start in each. */
+static float sum_of_squares(const float *x, size_t n)
+{
+    __m512 sum[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
+    size_t i = 0;
+    for (; i + 64 <= n; i += 64)
+        for (size_t j = 0; j < 4; j++) {
+            const __m512 v = _mm512_loadu_ps(x + i + 16 * j);
+            sum[j] = _mm512_fmadd_ps(v, v, sum[j]);
+        }
+    for (; i < n; i += 16) {
+        const __m512 v = load(x + i, n - i);
+        sum[0] = _mm512_fmadd_ps(v, v, sum[0]);
+    }
+    return rl_sum_ps(_mm512_add_ps(_mm512_add_ps(sum[0], sum[1]), _mm512_add_ps(sum[2], sum[3])));
+}
+
+static void rmsnorm(float *y, const float *x, const float *weight, size_t n, float eps)
+{
+    const __m512 scale = _mm512_set1_ps(1.0f / sqrtf(sum_of_squares(x, n) / (float)n + eps));
+    for (size_t i = 0; i < n; i += 16) {
+        const __m512 v = _mm512_mul_ps(load(x + i, n - i), scale);
+        store(y + i, n - i, _mm512_mul_ps(v, load(weight + i, n - i)));
+    }
+}
+
+/* ---- rope: the angles of 8 or 16 pairs are loaded once and turn these pairs of every head ---- */
+
+static void rope_norm(float *restrict x, const float *restrict cs, size_t n_head, size_t head_dim,
+                      size_t n_rot)
+{
+    for (size_t i = 0; i < n_rot; i += 16) {
+        const __m512 angle = load(cs + i, n_rot - i);
+        const __m512 c = _mm512_moveldup_ps(angle), s = _mm512_movehdup_ps(angle);
+        for (size_t h = 0; h < n_head; h++) {
+            float *p = x + h * head_dim + i;
+            const __m512 v = load(p, n_rot - i), swapped = _mm512_permute_ps(v, 0xb1);
+            store(p, n_rot - i, _mm512_fmaddsub_ps(v, c, _mm512_mul_ps(swapped, s)));
+        }
+    }
+}
+
+static void rope_neox(float *restrict x, const float *restrict cs, size_t n_head, size_t head_dim,
+                      size_t n_rot)
+{
+    const size_t half = n_rot / 2;
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+    for (size_t i = 0; i < half; i += 16) {
+        const size_t left = half - i;
+        const __m512 low = load(cs + 2 * i, 2 * left);
+        const __m512 high = left > 8 ? load(cs + 2 * i + 16, 2 * left - 16) : low;
+        const __m512 c = _mm512_permutex2var_ps(low, even, high), s = _mm512_permutex2var_ps(low, odd, high);
+        for (size_t h = 0; h < n_head; h++) {
+            float *p = x + h * head_dim + i;
+            const __m512 a = load(p, left), b = load(p + half, left);
+            store(p, left, _mm512_fmsub_ps(a, c, _mm512_mul_ps(b, s)));
+            store(p + half, left, _mm512_fmadd_ps(b, c, _mm512_mul_ps(a, s)));
+        }
+    }
+}
+
+/* ---- softmax, swiglu, add ---- */
+
+static float max_of(const float *x, size_t n)
+{
+    const __m512 least = _mm512_set1_ps(-INFINITY);
+    __m512 max[2] = {least, least};
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32)
+        for (size_t j = 0; j < 2; j++) max[j] = _mm512_max_ps(max[j], _mm512_loadu_ps(x + i + 16 * j));
+    for (; i < n; i += 16) max[0] = _mm512_max_ps(max[0], load_or(x + i, n - i, least));
+    return rl_max_ps(_mm512_max_ps(max[0], max[1]));
+}
+
+static void softmax(float *x, size_t n)
+{
+    const __m512 least = _mm512_set1_ps(-INFINITY);
+    float max = max_of(x, n);
+    if (max == -INFINITY) max = 0; /* everything masked: exp gives 0 throughout */
+    __m512 sum = _mm512_setzero_ps();
+    for (size_t i = 0; i < n; i += 16) {
+        const __m512 e = rl_exp_ps(_mm512_sub_ps(load_or(x + i, n - i, least), _mm512_set1_ps(max)));
+        store(x + i, n - i, e);
+        sum = _mm512_add_ps(sum, e);
+    }
+    const float total = rl_sum_ps(sum);
+    const __m512 scale = _mm512_set1_ps(total > 0 ? 1.0f / total : 0.0f);
+    for (size_t i = 0; i < n; i += 16) store(x + i, n - i, _mm512_mul_ps(load(x + i, n - i), scale));
+}
+
+static void swiglu(float *y, const float *gate, const float *up, size_t n)
+{
+    for (size_t i = 0; i < n; i += 16) {
+        const __m512 g = load(gate + i, n - i), minus = _mm512_xor_ps(g, _mm512_set1_ps(-0.0f));
+        const __m512 silu = _mm512_div_ps(g, _mm512_add_ps(_mm512_set1_ps(1.0f), rl_exp_ps(minus)));
+        store(y + i, n - i, _mm512_mul_ps(silu, load(up + i, n - i)));
+    }
+}
+
+static void add(float *restrict y, const float *restrict x, size_t n)
+{
+    for (size_t i = 0; i < n; i += 16)
+        store(y + i, n - i, _mm512_add_ps(load(y + i, n - i), load(x + i, n - i)));
+}
+
+/* ---- activations. Bits are the scalar kernel's: the same divisions, and vcvtps2dq rounds as rintf does.
+ * ---- */
+
+/* Sixteen quants, x * inverse; stored as bytes. */
+static inline __m512i quantize16(int8_t *q, const float *x, __m512 inverse)
+{
+    const __m512i v = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x), inverse));
+    _mm_storeu_si128((__m128i *)q, _mm512_cvtepi32_epi8(v));
+    return v;
+}
+
+static void quantize_q8(void *restrict a, const float *restrict x, size_t k)
+{
+    int8_t *q = a;
+    float *d = (float *)((char *)a + rl_act_d_offset(k));
+    int32_t *s = (int32_t *)((char *)a + rl_act_s_offset(RL_ACT_Q8, k));
+    for (size_t b = 0; b < k / 32; b++, x += 32, q += 32) {
+        const __m512 x0 = _mm512_abs_ps(_mm512_loadu_ps(x)), x1 = _mm512_abs_ps(_mm512_loadu_ps(x + 16));
+        float amax = rl_max_ps(_mm512_max_ps(x0, x1));
+        if (amax < RL_ACT_TINY) amax = 0;
+        const __m512 inverse = _mm512_set1_ps(amax > 0 ? 127.0f / amax : 0.0f);
+        d[b] = amax / 127.0f;
+        s[b] = rl_sum_epi32(_mm512_add_epi32(quantize16(q, x, inverse), quantize16(q + 16, x + 16, inverse)));
+    }
+}
+
+/* The value of largest magnitude, the first of equals. Only where a maximum and a minimum are equally far out
+ * does the order matter. */
+static inline float extreme_of(const float *x)
+{
+    __m512 max = _mm512_loadu_ps(x), min = max;
+    for (size_t j = 16; j < 256; j += 16) {
+        const __m512 v = _mm512_loadu_ps(x + j);
+        max = _mm512_max_ps(max, v);
+        min = _mm512_min_ps(min, v);
+    }
+    const float above = rl_max_ps(max), below = rl_max_ps(_mm512_xor_ps(min, _mm512_set1_ps(-0.0f)));
+    if (above > below) return above;
+    if (above < below) return -below;
+    size_t first = 0;
+    while (first < 255 && fabsf(x[first]) != above) first++;
+    return x[first];
+}
+
+static void quantize_q8k(void *restrict a, const float *restrict x, size_t k)
+{
+    int8_t *q = a;
+    float *d = (float *)((char *)a + rl_act_d_offset(k));
+    int16_t *s = (int16_t *)((char *)a + rl_act_s_offset(RL_ACT_Q8K, k));
+    for (size_t b = 0; b < k / 256; b++) {
+        float extreme = extreme_of(x);
+        if (fabsf(extreme) < RL_ACT_TINY) extreme = 0;
+        const __m512 inverse = _mm512_set1_ps(extreme != 0 ? -127.0f / extreme : 0.0f);
+        d[b] = extreme / -127.0f;
+        for (size_t i = 0; i < 16; i++, x += 16, q += 16)
+            *s++ = (int16_t)rl_sum_epi32(quantize16(q, x, inverse));
+    }
+}
+
+#define NEEDS (RL_CPU_AVX2 | RL_CPU_AVX512)
+static const rl_ops rows[] = {
+    {{"rmsnorm_avx512", RL_AVX512, NEEDS},   RL_RMSNORM,      {.rmsnorm = rmsnorm}      },
+    {{"rope_norm_avx512", RL_AVX512, NEEDS}, RL_ROPE_NORM,    {.rope = rope_norm}       },
+    {{"rope_neox_avx512", RL_AVX512, NEEDS}, RL_ROPE_NEOX,    {.rope = rope_neox}       },
+    {{"softmax_avx512", RL_AVX512, NEEDS},   RL_SOFTMAX,      {.softmax = softmax}      },
+    {{"swiglu_avx512", RL_AVX512, NEEDS},    RL_SWIGLU,       {.swiglu = swiglu}        },
+    {{"add_avx512", RL_AVX512, NEEDS},       RL_ADD,          {.add = add}              },
+    {{"q8_avx512", RL_AVX512, NEEDS},        RL_QUANTIZE_Q8,  {.quantize = quantize_q8} },
+    {{"q8k_avx512", RL_AVX512, NEEDS},       RL_QUANTIZE_Q8K, {.quantize = quantize_q8k}},
+};
+const rl_ops_table rl_ops_avx512 = {rows, RL_COUNT(rows)};

@@ -1,0 +1,85 @@
+/* cmd_compare.c - ridgeline compare: judges a CSV that is there already. */
+#include "commands.h"
+#include "conclude.h"
+#include "here.h"
+
+#include <stddef.h>
+#include <string.h>
+
+typedef struct {
+    const char *lane, *csv, *baseline, *baselines, *report;
+    bool quick;
+} options;
+
+static int run(const rl_command *self, int argc, char **argv)
+{
+    options o = {0};
+    rl_lane lane;
+    rl_verdict_set v;
+    rl_pool pool = {0};
+    rl_error why;
+    const char **names;
+    size_t n;
+    char baselines[RL_PATH_MAX], lanes[RL_PATH_MAX];
+    if (!rl_args_parse(self, &o, NULL, argc, argv)) return RL_EXIT_BAD_USAGE;
+    rl_here_baselines(baselines, o.baselines);
+    if (!rl_path_join(lanes, baselines, "lanes"))
+        return rl_bad_usage(self, "--baselines: the path is too long");
+    rl_status status = rl_lane_select(lanes, o.lane, &pool, &names, &n, &why);
+    if (status == RL_OK && n > 1) status = rl_fail(&why, RL_ERR_ARG, "--lane: one CSV is judged by one lane");
+    if (status != RL_OK) {
+        rl_pool_free(&pool);
+        return rl_bad_usage(self, "%s", why.text);
+    }
+    rl_verdict_open(&v, names[0], o.quick);
+    const bool readable = rl_lane_read(&lane, lanes, names[0], &why) == RL_OK;
+    if (!readable) rl_verdict_problem(&v, "%s", why.text);
+    rl_conclude(&(rl_conclude_plan){.lane = readable ? &lane : NULL,
+                                    .csv = o.csv,
+                                    .baseline = o.baseline,
+                                    .baselines = baselines,
+                                    .report = o.report},
+                &v);
+    int code = rl_show((const rl_verdict_set *const[]){&v}, 1);
+    rl_verdict_free(&v);
+    rl_lane_free(&lane);
+    rl_pool_free(&pool);
+    return code;
+}
+
+static const rl_arg args[] = {
+    {"--lane",      "NAME", "whose gates to judge by",                             RL_ARG_TEXT, offsetof(options, lane),      0, 0, true },
+    {"--csv",       "FILE", "what was measured, its context beside it",            RL_ARG_TEXT, offsetof(options, csv),       0, 0,
+     true                                                                                                                                },
+    {"--baseline",  "FILE", "(default: the one for the class of machines)",        RL_ARG_TEXT,
+     offsetof(options,                                                                                            baseline),  0, 0, false},
+    {"--baselines", "DIR",  "where baselines and lanes/ are (default: baselines)", RL_ARG_TEXT,
+     offsetof(options,                                                                                            baselines), 0, 0, false},
+    {"--report",    "DIR",  "write verdict.json there",                            RL_ARG_TEXT, offsetof(options, report),    0, 0, false},
+    {"--quick",     NULL,   "it was a quick run: expect what its filter selects",  RL_ARG_FLAG,
+     offsetof(options,                                                                                            quick),     0, 0, false},
+};
+
+const rl_command rl_cmd_compare = {
+    .name = "compare",
+    .summary = "judges a CSV of a bench program by a lane's gates and baseline",
+    .args = args,
+    .n_args = RL_COUNT(args),
+    .more = "The CSV may hold several launches (column launch); each is one observation. Where it came from "
+            "is read from\n"
+            "FILE.context.json, or context.json beside it, and must be of the baseline's class of machines. "
+            "Portable gates\n"
+            "(floors, ceilings) are judged in any case.\n\n"
+            "  bench_gemv --benchmark_out=gemv.csv --benchmark_out_format=csv\n"
+            "  ridgeline compare --lane gemv --csv gemv.csv\n"
+            "  ridgeline compare --lane gemv --csv reports/gemv/samples.csv --report reports/gemv\n\n"
+            "exit status, the first that applies:\n"
+            "  1   a regression\n"
+            "  2   the measurement is broken or not comparable: a row missing, doubled, failed or without "
+            "meaning, a gate\n"
+            "      that matches nothing, too few launches, a CSV or lane file that cannot be read\n"
+            "  3   no usable baseline for this machine: none, of another class, model or schema\n"
+            "  0   none of these\n"
+            "  64  bad usage\n",
+    .run = run,
+};

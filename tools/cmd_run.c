@@ -1,0 +1,125 @@
+/* cmd_run.c - ridgeline run: measures lanes and judges them. */
+#include "base/file.h"
+#include "commands.h"
+#include "conclude.h"
+#include "gate/render.h"
+#include "measure.h"
+
+#include <stddef.h>
+#include <string.h>
+
+typedef struct {
+    const char *bench_dir, *reports, *baselines, *model;
+    uint64_t launches;
+    bool quick;
+} options;
+
+/* One lane from its file to its verdict. The findings borrow from *lane. */
+static void run_lane(const options *o, const char *baselines, const char *lanes, const char *name,
+                     rl_lane *lane, rl_verdict_set *v)
+{
+    char dir[RL_PATH_MAX], csv[RL_PATH_MAX];
+    rl_error why;
+    bool measured = false;
+    rl_verdict_open(v, name, o->quick);
+    const bool readable = rl_lane_read(lane, lanes, name, &why) == RL_OK;
+    const bool fits = rl_path_join(dir, o->reports, name);
+    if (!readable) rl_verdict_problem(v, "%s", why.text);
+    if (!fits) rl_verdict_problem(v, "the path of the report is too long");
+    if (readable && fits)
+        measured = rl_measure(&(rl_measure_plan){.lane = lane,
+                                                 .quick = o->quick,
+                                                 .launches = (size_t)o->launches,
+                                                 .bench_dir = o->bench_dir,
+                                                 .model = o->model,
+                                                 .dir = dir,
+                                                 .progress = stderr},
+                              v, csv);
+    rl_conclude(&(rl_conclude_plan){.lane = readable ? lane : NULL,
+                                    .csv = measured ? csv : NULL,
+                                    .baselines = baselines,
+                                    .report = fits ? dir : NULL},
+                v);
+}
+
+static int run_lanes(const options *o, const char *baselines, const char *lanes, const char *const *names,
+                     size_t n)
+{
+    rl_pool pool = {0};
+    rl_lane *lane = rl_pool_alloc(&pool, n * sizeof *lane);
+    rl_verdict_set *v = rl_pool_alloc(&pool, n * sizeof *v);
+    const rl_verdict_set **shown = rl_pool_alloc(&pool, n * sizeof *shown);
+    for (size_t i = 0; i < n; i++) {
+        run_lane(o, baselines, lanes, names[i], &lane[i], &v[i]);
+        shown[i] = &v[i];
+    }
+    int code = rl_show(shown, n);
+    for (size_t i = 0; i < n; i++) {
+        rl_verdict_free(&v[i]);
+        rl_lane_free(&lane[i]);
+    }
+    rl_pool_free(&pool);
+    return code;
+}
+
+static int run(const rl_command *self, int argc, char **argv)
+{
+    options o = {.reports = "reports"};
+    const char *which, **names;
+    char baselines[RL_PATH_MAX], lanes[RL_PATH_MAX];
+    rl_pool pool = {0};
+    rl_error why;
+    size_t n;
+    if (!rl_args_parse(self, &o, &which, argc, argv)) return RL_EXIT_BAD_USAGE;
+    rl_here_baselines(baselines, o.baselines);
+    if (!rl_path_join(lanes, baselines, "lanes"))
+        return rl_bad_usage(self, "--baselines: the path is too long");
+    rl_status status = rl_lane_select(lanes, which, &pool, &names, &n, &why);
+    int code =
+        status == RL_OK ? run_lanes(&o, baselines, lanes, names, n) : rl_bad_usage(self, "%s", why.text);
+    rl_pool_free(&pool);
+    return code;
+}
+
+static const rl_arg args[] = {
+    {"--quick",     NULL,   "as the lane's \"quick\" says: fewer launches, fewer rows", RL_ARG_FLAG,
+     offsetof(options,                                                                                                   quick),     0, 0,               false},
+    {"--launches",  "R",    "fresh processes (default: as the lane says)",              RL_ARG_NUMBER,
+     offsetof(options,                                                                                                   launches),  1, RL_LAUNCHES_MAX, false},
+    {"--model",     "FILE", "the model file, for lanes that need one",                  RL_ARG_TEXT,   offsetof(options, model),     0,
+     0,                                                                                                                                                  false},
+    {"--reports",   "DIR",  "where reports go (default: reports)",                      RL_ARG_TEXT,   offsetof(options, reports),   0, 0,
+     false                                                                                                                                                    },
+    {"--baselines", "DIR",  "where baselines and lanes/ are (default: baselines)",      RL_ARG_TEXT,
+     offsetof(options,                                                                                                   baselines), 0, 0,               false},
+    {"--bench-dir", "DIR",  "where the bench programs are (default: see below)",        RL_ARG_TEXT,
+     offsetof(options,                                                                                                   bench_dir), 0, 0,               false},
+};
+
+const rl_command rl_cmd_run = {
+    .name = "run",
+    .operand = "LANE|all",
+    .summary = "runs a lane's bench program and judges what it measured",
+    .args = args,
+    .n_args = RL_COUNT(args),
+    .more = "Every launch is a fresh process and one observation. DIR/<lane>/ gets samples.csv, context.json "
+            "and\n"
+            "verdict.json, the last also where something broke. `all` runs every lane there is; the worst of "
+            "them is the\n"
+            "exit status. Baselines are looked for in baselines/ of the working directory, else where they "
+            "were installed;\n"
+            "bench programs beside ridgeline, else in ../micro and ../e2e from there. A lane that needs a "
+            "model takes\n"
+            "models/<preset>-<format>.gguf unless --model says otherwise.\n\n"
+            "  ridgeline run gemv\n"
+            "  ridgeline run all --quick\n\n"
+            "exit status, the first that applies:\n"
+            "  1   a regression\n"
+            "  2   the measurement is broken: a bench that crashed, hung or wrote garbage, or anything for "
+            "which\n"
+            "      `ridgeline compare` exits with 2\n"
+            "  3   no usable baseline for this machine: none, of another class, model or schema\n"
+            "  0   none of these\n"
+            "  64  bad usage\n",
+    .run = run,
+};

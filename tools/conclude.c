@@ -1,0 +1,144 @@
+/* conclude.c - samples, baseline, judge, report. */
+#include "conclude.h"
+#include "base/file.h"
+#include "gate/render.h"
+#include "here.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+    const rl_conclude_plan *plan;
+    rl_verdict_set *v;
+    rl_samples samples;
+    rl_origin origin;
+    rl_baseline baseline;
+    bool has_samples, has_origin, has_baseline;
+} evidence;
+
+static void read_samples(evidence *e)
+{
+    rl_error why;
+    rl_verdict_set *v = e->v;
+    const char *csv = e->plan->csv;
+    if (csv == NULL) return;
+    v->csv = rl_pool_copy(&v->pool, csv, strlen(csv));
+    e->has_samples = rl_samples_read(&e->samples, csv, &why) == RL_OK;
+    if (!e->has_samples) {
+        rl_verdict_problem(v, "%s", why.text);
+        return;
+    }
+    e->has_origin = rl_origin_read(&e->origin, csv, &why) == RL_OK;
+    if (e->has_origin)
+        v->machine_class = rl_pool_copy(&v->pool, e->origin.machine.class, strlen(e->origin.machine.class));
+    else
+        v->baseline_reason =
+            rl_pool_format(&v->pool, "the machine class of the samples is unknown: %s", why.text);
+}
+
+/* ", which differs: cores: 4, here 2" for each other class that has a baseline of the lane. */
+static const char *other_classes(const evidence *e)
+{
+    rl_pool *pool = &e->v->pool;
+    const char *text = "";
+    char dir[RL_PATH_MAX], path[RL_PATH_MAX];
+    DIR *d = opendir(e->plan->baselines);
+    for (const struct dirent *entry; d != NULL && (entry = readdir(d)) != NULL;) {
+        rl_baseline other;
+        if (!rl_plain_name(entry->d_name) || !rl_path_join(dir, e->plan->baselines, entry->d_name)) continue;
+        snprintf(path, sizeof path, "%.3900s/%.128s.json", dir, e->plan->lane->name);
+        if (access(path, F_OK) != 0 || strcmp(entry->d_name, "lanes") == 0) continue;
+        if (rl_baseline_read(&other, path, NULL) != RL_OK) continue;
+        text = rl_pool_format(pool, "%s; there is one of %s (%s)", text, other.machine.class,
+                              rl_machine_difference(&other.machine, &e->origin.machine, pool));
+        rl_baseline_free(&other);
+    }
+    if (d != NULL) closedir(d);
+    return text;
+}
+
+static rl_baseline_state find_baseline(evidence *e)
+{
+    rl_error why;
+    rl_verdict_set *v = e->v;
+    const rl_lane *lane = e->plan->lane;
+    if (!rl_lane_needs_baseline(lane)) return RL_BASELINE_NOT_NEEDED;
+    if (!e->has_origin) return RL_BASELINE_MISSING;
+    v->baseline_path =
+        e->plan->baseline != NULL
+            ? rl_pool_copy(&v->pool, e->plan->baseline, strlen(e->plan->baseline))
+            : rl_pool_format(&v->pool, "%s/%s/%s.json", e->plan->baselines, v->machine_class, lane->name);
+    if (access(v->baseline_path, F_OK) != 0) {
+        v->baseline_reason =
+            rl_pool_format(&v->pool, "there is no such file%s; make one with `ridgeline recalibrate %s`",
+                           e->plan->baseline == NULL ? other_classes(e) : "", lane->name);
+        return RL_BASELINE_MISSING;
+    }
+    if (rl_baseline_read(&e->baseline, v->baseline_path, &why) != RL_OK) {
+        v->baseline_reason = rl_pool_format(&v->pool, "%s", why.text);
+        return RL_BASELINE_UNREADABLE;
+    }
+    rl_baseline_state state =
+        rl_baseline_check(&e->baseline, lane, &e->origin, &v->pool, &v->baseline_reason);
+    e->has_baseline = state == RL_BASELINE_USED;
+    return state;
+}
+
+void rl_judge_here(rl_verdict_set *v, rl_judge_input *in)
+{
+    rl_here here;
+    if (in->origin != NULL && rl_here_read(&here, NULL) == RL_OK) {
+        in->cpu_known = strcmp(here.class.name, in->origin->machine.class) == 0;
+        in->cpu = here.cpu;
+    }
+    rl_judge(v, in);
+}
+
+static void write_report(const rl_conclude_plan *plan, rl_verdict_set *v)
+{
+    char path[RL_PATH_MAX];
+    rl_error why;
+    if (plan->report == NULL) return;
+    rl_status status = rl_make_dirs(plan->report, &why);
+    if (status == RL_OK && !rl_path_join(path, plan->report, "verdict.json"))
+        status = rl_fail(&why, RL_ERR_ARG, "the path of the report is too long");
+    if (status == RL_OK) status = rl_render_json(v, path, &why);
+    if (status == RL_OK) return;
+    rl_verdict_problem(v, "no verdict.json: %s", why.text);
+    rl_verdict_close(v);
+}
+
+void rl_conclude(const rl_conclude_plan *plan, rl_verdict_set *v)
+{
+    evidence e = {.plan = plan, .v = v};
+    if (plan->lane != NULL) {
+        read_samples(&e);
+        v->baseline_state = find_baseline(&e);
+        rl_judge_here(v, &(rl_judge_input){
+                             .lane = plan->lane,
+                             .quick = v->quick,
+                             .samples = e.has_samples ? &e.samples : NULL,
+                             .origin = e.has_origin ? &e.origin : NULL,
+                             .baseline = e.has_baseline ? &e.baseline : NULL,
+                         });
+    } else {
+        rl_verdict_close(v);
+    }
+    write_report(plan, v);
+    rl_samples_free(&e.samples);
+    rl_origin_free(&e.origin);
+    rl_baseline_free(&e.baseline);
+}
+
+int rl_show(const rl_verdict_set *const *lanes, size_t n)
+{
+    const char *term = getenv("TERM"), *refused = getenv("NO_COLOR");
+    const bool color = isatty(STDOUT_FILENO) && (refused == NULL || refused[0] == '\0') && term != NULL &&
+                       strcmp(term, "dumb") != 0;
+    rl_render_console(stdout, lanes, n, color);
+    int code = RL_EXIT_PASS;
+    for (size_t i = 0; i < n; i++) code = rl_exit_worst(code, lanes[i]->exit_code);
+    return code;
+}
