@@ -67,8 +67,7 @@ static rl_status open_decoder(const bench *b, uint32_t cpu, size_t threads, size
     return rl_decoder_open(d, &b->model.llama, &o, err);
 }
 
-/* Tokens that no run of one token repeats: a fixed walk over the vocabulary, past the special and byte
- * pieces. */
+/* Tokens that no run of one token repeats: a fixed walk over the vocabulary, past the special and byte pieces. */
 static void fill_tokens(uint32_t *tokens, size_t n, size_t n_vocab)
 {
     const size_t first = n_vocab > 1000 ? 259 : 0;

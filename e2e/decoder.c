@@ -84,8 +84,7 @@ static bool wants(const rl_matrix *const *w, size_t n_w, rl_act kind)
     return false;
 }
 
-/* Quantises in[t] [cols] for each kind of activations that the matrices take. With a norm weight, normalises
- * first. */
+/* Quantises in[t] [cols] for each kind of activations that the matrices take. With a norm weight, normalises first. */
 static void prepare(const step *s, size_t rank, const float *in, size_t cols, const float *norm,
                     const rl_matrix *const *w, size_t n_w)
 {
@@ -280,8 +279,7 @@ rl_status rl_decoder_eval(rl_decoder *d, const uint32_t *tokens, size_t n, float
 
 /* ---- opening ---- */
 
-/* Hands out pieces of the arena; with no base yet it only adds up, so that one function measures and places.
- */
+/* Hands out pieces of the arena; with no base yet it only adds up, so that one function measures and places. */
 typedef struct {
     char *base;
     size_t used;

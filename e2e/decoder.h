@@ -28,8 +28,7 @@ void rl_decoder_close(rl_decoder *decoder);
 
 /* Appends n tokens (n >= 1) to the context and computes the logits that follow the last of them:
  * logits [n_vocab], or where all_logits is set [n][n_vocab], one row a token.
- * Errors: RL_ERR_ARG for a token outside the vocabulary or a context that would overflow; nothing has changed
- * then. */
+ * Errors: RL_ERR_ARG for a token outside the vocabulary or a context that would overflow; nothing has changed then. */
 rl_status rl_decoder_eval(rl_decoder *decoder, const uint32_t *tokens, size_t n, float *logits,
                           bool all_logits, rl_error *err);
 

@@ -19,8 +19,7 @@ struct rl_gguf {
     const rl_gguf_tensor **tensor_by_name; /* owned, sorted */
 };
 
-/* Fills everything below `mapped` from path, data and size. On failure what was allocated stays for
- * rl_gguf_close. */
+/* Fills everything below `mapped` from path, data and size. On failure what was allocated stays for rl_gguf_close. */
 rl_status gguf_parse(rl_gguf *g, rl_error *err);
 
 /* Size of a value of a type; 0 for strings and arrays. */

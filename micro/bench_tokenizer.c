@@ -98,8 +98,7 @@ static rl_status encode(const tok_case *c, rl_tokenizer_ctx *ctx, size_t text, u
     return rl_tokenizer_encode(ctx, c->corpus->text + text * c->bytes, c->bytes, 0, out, c->room, n, err);
 }
 
-/* The same ids as the reference kernel on every text; where texts are too long for it, what is decoded is the
- * text. */
+/* The same ids as the reference kernel on every text; where texts are too long for it, what is decoded is the text. */
 static rl_status verify_text(tok_case *c, rl_tokenizer_ctx *reference, size_t text, rl_error *err)
 {
     static uint32_t want[REFERENCE_BYTES + 16];

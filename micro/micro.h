@@ -38,8 +38,7 @@ int rl_micro_close(rl_micro *m);
  * saying why; *skip is NULL otherwise. `best` is the row that would be chosen for the kernel's work here. */
 bool rl_micro_wants(const rl_micro *m, const rl_kernel *kernel, const rl_kernel *best, const char **skip);
 
-/* Copies of `bytes` bytes at `stride` apart: one (hot), or as many as make up twice the last-level cache
- * (cold). */
+/* Copies of `bytes` bytes at `stride` apart: one (hot), or as many as make up twice the last-level cache (cold). */
 typedef struct {
     char *data; /* owned; NULL when not filled */
     size_t bytes, stride, n, mapped;

@@ -4,8 +4,7 @@
 #include "perf/barrier.h"
 #include "probe/probe.h"
 
-/* One stretch of memory for both directions, made when first needed. A process has one suite, so one of
- * these. */
+/* One stretch of memory for both directions, made when first needed. A process has one suite, so one of these. */
 typedef struct {
     const rl_probe *read, *write, *fma, *dot;
     char *data; /* owned */

@@ -1,6 +1,5 @@
 /* yardsticks.h - the probe kernels as the harness's yardsticks: read and write bandwidth of memory, and the
- * peaks of the float and the byte multiply-add. Whatever a case is a percentage of was measured beside it by
- * these. */
+ * peaks of the float and the byte multiply-add. Whatever a case is a percentage of was measured beside it by these. */
 #ifndef RL_YARDSTICKS_H
 #define RL_YARDSTICKS_H
 

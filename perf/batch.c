@@ -20,8 +20,7 @@ void rl_rig_disband(rl_rig *rig)
     rig->team = NULL;
 }
 
-/* One team at a time: it pins the caller, and a second one would find no more than the caller's CPU to use.
- */
+/* One team at a time: it pins the caller, and a second one would find no more than the caller's CPU to use. */
 static rl_status assemble(rl_rig *rig, size_t threads, rl_error *err)
 {
     if (rig->team != NULL && rl_team_size(rig->team) == threads) return RL_OK;

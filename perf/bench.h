@@ -195,8 +195,7 @@ void rl_suite_context(rl_suite *s, const char *key, const char *value);
 /* The ISA path the program chose, a part of the machine's class. "none" otherwise. */
 void rl_suite_set_isa(rl_suite *s, const char *isa);
 
-/* Says "program: <message>" on stderr and returns RL_EXIT_USAGE: for values of its own flags a program
- * refuses. */
+/* Says "program: <message>" on stderr and returns RL_EXIT_USAGE: for values of its own flags a program refuses. */
 int rl_suite_usage(rl_suite *s, const char *fmt, ...) RL_PRINTF(2, 3);
 
 /* Runs what the flags select, writes the reports. RL_EXIT_OK; RL_EXIT_FAILED if a case failed to set up,

@@ -21,8 +21,7 @@ struct rl_counters {
 /* A column's ladder: names of CPU vendors' own events as libpfm4 knows them, then the kernel's generic event.
  * Misses of the last level: demand misses at Intel, lines filled from memory at AMD, whose generic
  * CACHE-MISSES are those of the second level and therefore not here. Misses of the data TLB only as the
- * kernel maps them: it picks the event that means a page walk, while vendors' names differ in what they
- * include. */
+ * kernel maps them: it picks the event that means a page walk, while vendors' names differ in what they include. */
 enum { RUNGS = 5 };
 /* clang-format off */
 static const struct {

@@ -4,8 +4,7 @@
  * Names resolve on machines that cannot count them (a virtual machine without a PMU encodes `cycles`
  * happily), so each is tried out once: encode, open, run a piece of work that must move it, read. A column
  * tries a ladder of names: the CPU's own event, then the kernel's generic one. What is left without is
- * unavailable, with the reason; page faults and context switches come from getrusage (noise.h) and need no
- * permission.
+ * unavailable, with the reason; page faults and context switches come from getrusage (noise.h) and need no permission.
  *
  * Every value carries its share: 1 exact, below 1 the event was on the PMU for that part of the time only
  * (multiplexing) and was scaled up, 0 not measured. Counted is user mode; each thread opens counters of its

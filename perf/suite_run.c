@@ -80,8 +80,7 @@ static bool failed(const rl_instance *in)
     return false;
 }
 
-/* Runs the schedule; a case is left when another's turn comes, and told when it is over. False where any
- * failed. */
+/* Runs the schedule; a case is left when another's turn comes, and told when it is over. False where any failed. */
 static bool run_all(rl_suite *s, rl_report *display, rl_instance *const *order, size_t n)
 {
     const rl_runner r = {&s->rig, s->options.dry_run, s->options.verbosity, s->err};

@@ -7,19 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char good[] = "{\n"
-                           "  \"schema\": 1, \"lane\": \"gemv\", \"about\": \"W x\", \"bench\": \"bench_gemv\",\n"
-                           "  \"args\": [\"--cache=cold\", \"--threads=2\"], \"launches\": 10, \"timeout_s\": 120,\n"
-                           "  \"model\": {\"preset\": \"tiny\", \"format\": \"q4_0\", \"seed\": 7},\n"
-                           "  \"quick\": {\"launches\": 3, \"args\": [\"--benchmark_min_time=0.05s\"], \"filter\": \"q4_0\"},\n"
-                           "  \"gates\": [\n"
-                           "    {\"kind\": \"relative\", \"rows\": \"^gemv/\", \"metric\": \"real_time\",\n"
-                           "     \"better\": \"lower\", \"margin\": 0.1, \"note\": \"a note\"},\n"
-                           "    {\"kind\": \"floor\", \"rows\": \"/cold\", \"metric\": \"bw_pct\", \"min\": 60, \"quick\": false},\n"
-                           "    {\"kind\": \"ceiling\", \"rows\": \"/avx2/\", \"metric\": \"max_error\", \"max\": 1e-4,\n"
-                           "     \"of\": \"worst\", \"isa\": \"avx2\", \"optional\": \"not everywhere\"}\n"
-                           "  ]\n"
-                           "}\n";
+static const char good[] =
+    "{\n"
+    "  \"schema\": 1, \"lane\": \"gemv\", \"about\": \"W x\", \"bench\": \"bench_gemv\",\n"
+    "  \"args\": [\"--cache=cold\", \"--threads=2\"], \"launches\": 10, \"timeout_s\": 120,\n"
+    "  \"model\": {\"preset\": \"tiny\", \"format\": \"q4_0\", \"seed\": 7},\n"
+    "  \"quick\": {\"launches\": 3, \"args\": [\"--benchmark_min_time=0.05s\"], \"filter\": \"q4_0\"},\n"
+    "  \"gates\": [\n"
+    "    {\"kind\": \"relative\", \"rows\": \"^gemv/\", \"metric\": \"real_time\",\n"
+    "     \"better\": \"lower\", \"margin\": 0.1, \"note\": \"a note\"},\n"
+    "    {\"kind\": \"floor\", \"rows\": \"/cold\", \"metric\": \"bw_pct\", \"min\": 60, \"quick\": false},\n"
+    "    {\"kind\": \"ceiling\", \"rows\": \"/avx2/\", \"metric\": \"max_error\", \"max\": 1e-4,\n"
+    "     \"of\": \"worst\", \"isa\": \"avx2\", \"optional\": \"not everywhere\"}\n"
+    "  ]\n"
+    "}\n";
 
 static rl_status parse(rl_lane *lane, const char *text, rl_error *err)
 {
@@ -44,10 +45,12 @@ static void a_lane_is_read_with_all_it_says(void **state)
     assert_int_equal(lane.model.seed, 7);
     assert_int_equal(lane.quick.launches, 3);
     assert_string_equal(lane.quick.args[0], "--benchmark_min_time=0.05s");
-    assert_true(rl_matches(&lane.quick.matcher, "gemv/q4_0/x") && !rl_matches(&lane.quick.matcher, "gemv/f32/x"));
+    assert_true(rl_matches(&lane.quick.matcher, "gemv/q4_0/x") &&
+                !rl_matches(&lane.quick.matcher, "gemv/f32/x"));
     assert_int_equal(lane.n_gates, 3);
     const rl_gate *g = lane.gates;
-    assert_true(g[0].kind == RL_GATE_RELATIVE && !g[0].higher && g[0].bound == 0.1 && g[0].quick && !g[0].worst);
+    assert_true(g[0].kind == RL_GATE_RELATIVE && !g[0].higher && g[0].bound == 0.1 && g[0].quick &&
+                !g[0].worst);
     assert_string_equal(g[0].note, "a note");
     assert_null(g[0].isa);
     assert_true(g[1].kind == RL_GATE_FLOOR && g[1].higher && g[1].bound == 60 && !g[1].quick && !g[1].worst);
@@ -62,7 +65,9 @@ static void quick_is_as_full_where_the_file_does_not_say(void **state)
     (void)state;
     rl_lane lane;
     char *text = util_replaced(
-        good, "  \"quick\": {\"launches\": 3, \"args\": [\"--benchmark_min_time=0.05s\"], \"filter\": \"q4_0\"},\n", "");
+        good,
+        "  \"quick\": {\"launches\": 3, \"args\": [\"--benchmark_min_time=0.05s\"], \"filter\": \"q4_0\"},\n",
+        "");
     assert_int_equal(parse(&lane, text, NULL), RL_OK);
     assert_int_equal(lane.quick.launches, 10);
     assert_int_equal(lane.quick.n_args, 2);
@@ -75,42 +80,46 @@ static void whatever_is_wrong_is_named_with_its_place(void **state)
 {
     (void)state;
     static const util_variant variants[] = {
-        {"\"schema\": 1", "\"schema\": 2", "$.schema: is 2, expected a number from 1 to 1"},
-        {"\"schema\": 1, ", "", "$.schema: is missing"},
-        {"\"lane\": \"gemv\"", "\"lane\": \"gemm\"", "$.lane: is 'gemm', expected the file's own name, 'gemv'"},
-        {"\"lane\": \"gemv\"", "\"lane\": 3", "$.lane: expected text"},
-        {"\"about\"", "\"abut\"", "$.abut: unknown key, expected schema, lane"},
-        {"\"bench_gemv\"", "\"../bin/sh\"", "$.bench: expected letters"},
-        {"\"bench_gemv\"", "\"\"", "$.bench: expected text that is not empty"},
-        {"\"bench_gemv\"", "\"a\\u0007\"", "$.bench: a control byte"},
-        {"[\"--cache=cold\", ", "[\"--cache=cold\", 4, ", "$.args[1]: expected text"},
-        {"--cache=cold", "--benchmark_out=/etc/passwd", "$.args: --benchmark_out is set by ridgeline itself"},
-        {"--threads=2", "--launch", "$.args: --launch is set by ridgeline itself"},
-        {"\"launches\": 10", "\"launches\": 0", "$.launches: is 0, expected a number from 1 to 1000"},
-        {"\"launches\": 10", "\"launches\": 2.5", "$.launches: is 2.5, expected a whole number"},
-        {"\"launches\": 10", "\"launches\": 1e999", "$.launches: the number is too large"},
-        {"\"timeout_s\": 120", "\"timeout_s\": \"long\"", "$.timeout_s: expected a number"},
-        {"\"seed\": 7", "\"seed\": -1", "$.model.seed: is -1"},
-        {"\"preset\": \"tiny\", ", "", "$.model.preset: is missing"},
-        {"\"filter\": \"q4_0\"", "\"filter\": \"-q4_0\"", "$.quick.filter: '-q4_' means something else"},
-        {"\"filter\": \"q4_0\"", "\"filter\": \"all\"", "$.quick.filter: 'all' means something else"},
-        {"\"filter\"", "\"filters\"", "$.quick.filters: unknown key"},
-        {"\"^gemv/\"", "\"(\"", "$.gates[0].rows: not a regular expression"},
-        {"\"^gemv/\"", "\"(a{1,255}){1,255}\"", "$.gates[0].rows: '{1' is not allowed"},
-        {"\"^gemv/\"", "\"(a)\\\\1\"", "$.gates[0].rows: '\\1' is not allowed"},
-        {"\"relative\"", "\"sideways\"", "$.gates[0].kind: is 'sideways', expected relative, floor or ceiling"},
-        {"\"better\": \"lower\"", "\"better\": \"faster\"", "$.gates[0].better: is 'faster', expected lower or higher"},
-        {"     \"better\": \"lower\",", "", "$.gates[0].better: is missing"},
-        {"\"margin\": 0.1", "\"margin\": 0", "$.gates[0].margin: is 0, expected a number from 0.001 to 1"},
-        {"\"margin\": 0.1", "\"margin\": 0.1, \"margin\": 0.9", "$.gates[0].margin: the key stands here twice"},
-        {"\"margin\": 0.1", "\"margin\": 0.1, \"min\": 3", "$.gates[0].min: unknown key"},
-        {"\"min\": 60", "\"max\": 60", "$.gates[1].max: unknown key"},
-        {"\"min\": 60, ", "", "$.gates[1].min: is missing"},
-        {"\"quick\": false", "\"quick\": 0", "$.gates[1].quick: expected true or false"},
-        {"\"of\": \"worst\"", "\"of\": \"best\"", "$.gates[2].of: is 'best', expected median or worst"},
-        {"\"isa\": \"avx2\"", "\"isa\": \"mmx\"", "$.gates[2].isa: unknown ISA 'mmx'"},
-        {"\"optional\": \"not everywhere\"", "\"optional\": true", "$.gates[2].optional: expected text"},
-        {"\"metric\": \"bw_pct\"", "\"metric\": null", "$.gates[1].metric: expected text"},
+        {"\"schema\": 1",                    "\"schema\": 2",                    "$.schema: is 2, expected a number from 1 to 1"             },
+        {"\"schema\": 1, ",                  "",                                 "$.schema: is missing"                                      },
+        {"\"lane\": \"gemv\"",               "\"lane\": \"gemm\"",
+         "$.lane: is 'gemm', expected the file's own name, 'gemv'"                                                                           },
+        {"\"lane\": \"gemv\"",               "\"lane\": 3",                      "$.lane: expected text"                                     },
+        {"\"about\"",                        "\"abut\"",                         "$.abut: unknown key, expected schema, lane"                },
+        {"\"bench_gemv\"",                   "\"../bin/sh\"",                    "$.bench: expected letters"                                 },
+        {"\"bench_gemv\"",                   "\"\"",                             "$.bench: expected text that is not empty"                  },
+        {"\"bench_gemv\"",                   "\"a\\u0007\"",                     "$.bench: a control byte"                                   },
+        {"[\"--cache=cold\", ",              "[\"--cache=cold\", 4, ",           "$.args[1]: expected text"                                  },
+        {"--cache=cold",                     "--benchmark_out=/etc/passwd",      "$.args: --benchmark_out is set by ridgeline itself"        },
+        {"--threads=2",                      "--launch",                         "$.args: --launch is set by ridgeline itself"               },
+        {"\"launches\": 10",                 "\"launches\": 0",                  "$.launches: is 0, expected a number from 1 to 1000"        },
+        {"\"launches\": 10",                 "\"launches\": 2.5",                "$.launches: is 2.5, expected a whole number"               },
+        {"\"launches\": 10",                 "\"launches\": 1e999",              "$.launches: the number is too large"                       },
+        {"\"timeout_s\": 120",               "\"timeout_s\": \"long\"",          "$.timeout_s: expected a number"                            },
+        {"\"seed\": 7",                      "\"seed\": -1",                     "$.model.seed: is -1"                                       },
+        {"\"preset\": \"tiny\", ",           "",                                 "$.model.preset: is missing"                                },
+        {"\"filter\": \"q4_0\"",             "\"filter\": \"-q4_0\"",            "$.quick.filter: '-q4_' means something else"               },
+        {"\"filter\": \"q4_0\"",             "\"filter\": \"all\"",              "$.quick.filter: 'all' means something else"                },
+        {"\"filter\"",                       "\"filters\"",                      "$.quick.filters: unknown key"                              },
+        {"\"^gemv/\"",                       "\"(\"",                            "$.gates[0].rows: not a regular expression"                 },
+        {"\"^gemv/\"",                       "\"(a{1,255}){1,255}\"",            "$.gates[0].rows: '{1' is not allowed"                      },
+        {"\"^gemv/\"",                       "\"(a)\\\\1\"",                     "$.gates[0].rows: '\\1' is not allowed"                     },
+        {"\"relative\"",                     "\"sideways\"",
+         "$.gates[0].kind: is 'sideways', expected relative, floor or ceiling"                                                               },
+        {"\"better\": \"lower\"",            "\"better\": \"faster\"",
+         "$.gates[0].better: is 'faster', expected lower or higher"                                                                          },
+        {"     \"better\": \"lower\",",      "",                                 "$.gates[0].better: is missing"                             },
+        {"\"margin\": 0.1",                  "\"margin\": 0",                    "$.gates[0].margin: is 0, expected a number from 0.001 to 1"},
+        {"\"margin\": 0.1",                  "\"margin\": 0.1, \"margin\": 0.9",
+         "$.gates[0].margin: the key stands here twice"                                                                                      },
+        {"\"margin\": 0.1",                  "\"margin\": 0.1, \"min\": 3",      "$.gates[0].min: unknown key"                               },
+        {"\"min\": 60",                      "\"max\": 60",                      "$.gates[1].max: unknown key"                               },
+        {"\"min\": 60, ",                    "",                                 "$.gates[1].min: is missing"                                },
+        {"\"quick\": false",                 "\"quick\": 0",                     "$.gates[1].quick: expected true or false"                  },
+        {"\"of\": \"worst\"",                "\"of\": \"best\"",                 "$.gates[2].of: is 'best', expected median or worst"        },
+        {"\"isa\": \"avx2\"",                "\"isa\": \"mmx\"",                 "$.gates[2].isa: unknown ISA 'mmx'"                         },
+        {"\"optional\": \"not everywhere\"", "\"optional\": true",               "$.gates[2].optional: expected text"                        },
+        {"\"metric\": \"bw_pct\"",           "\"metric\": null",                 "$.gates[1].metric: expected text"                          },
     };
     for (size_t i = 0; i < RL_COUNT(variants); i++) {
         rl_lane lane;
@@ -129,7 +138,8 @@ static void a_lane_without_gates_is_refused(void **state)
     (void)state;
     rl_lane lane;
     rl_error err = {0};
-    static const char text[] = "{\"schema\":1,\"lane\":\"gemv\",\"bench\":\"b\",\"launches\":1,\"timeout_s\":1,\"gates\":[]}";
+    static const char text[] =
+        "{\"schema\":1,\"lane\":\"gemv\",\"bench\":\"b\",\"launches\":1,\"timeout_s\":1,\"gates\":[]}";
     assert_int_equal(parse(&lane, text, &err), RL_ERR_FORMAT);
     util_assert_contains(err.text, "$.gates: expected at least one gate");
 }

@@ -1,4 +1,5 @@
-/* test_gate_samples.c - CSV: rows, launches and medians from good files; an error with its line from all others. */
+/* test_gate_samples.c - CSV: rows, launches and medians from good files; an error with its line from all
+ * others. */
 #include "util_text.h"
 
 #include "gate/origin.h"
@@ -10,8 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HEADER                                                                                                         \
-    "name,iterations,real_time,cpu_time,time_unit,label,error_occurred,error_message,launch,repetition,isa,max_error,"  \
+#define HEADER                                                                                               \
+    "name,iterations,real_time,cpu_time,time_unit,label,error_occurred,error_message,launch,repetition,isa," \
+    "max_error,"                                                                                             \
     "contaminated,tokens\n"
 
 static const char good[] = HEADER "\"b\",10,4,4,ns,,,,2,0,\"avx2\",0,0,\n"
@@ -75,7 +77,15 @@ static void numbers_that_are_none_are_read_for_the_judge(void **state)
     static const struct {
         const char *text;
         double value;
-    } cases[] = {{"nan", NAN}, {"NaN", NAN}, {"inf", INFINITY}, {"-inf", -INFINITY}, {"0", 0}, {"-3", -3}, {"1e999", INFINITY}};
+    } cases[] = {
+        {"nan",   NAN      },
+        {"NaN",   NAN      },
+        {"inf",   INFINITY },
+        {"-inf",  -INFINITY},
+        {"0",     0        },
+        {"-3",    -3       },
+        {"1e999", INFINITY }
+    };
     for (size_t i = 0; i < RL_COUNT(cases); i++) {
         rl_samples s;
         char cell[32];
@@ -94,28 +104,30 @@ static void what_is_no_such_csv_is_named_with_its_line(void **state)
 {
     (void)state;
     static const util_variant variants[] = {
-        {"iterations,", "", "line 1: the header lacks the column iterations"},
-        {"contaminated", "polluted", "line 1: the header lacks the column contaminated"},
-        {"cpu_time", "real_time", "line 1: column real_time is there twice"},
-        {"cpu_time", "", "line 1: '' cannot be a column's name: is this a header?"},
-        {"label", "\"la\nbel\"", "cannot be a column's name"},
-        {",\n\"b\",10,2", "\n\"b\",10,2", "line 2: 13 fields, expected 14"},
-        {"avx2\",0,1,7", "avx2\",0,1,7,9", "line 3: 15 fields, expected 14"},
-        {"10,3,3", "10,three,3", "line 4: column real_time is 'three', expected a number"},
-        {"10,3,3", "10,0x10,3", "line 4: column real_time is '0x10'"},
-        {"10,3,3", "10,1e,3", "line 4: column real_time is '1e'"},
-        {"10,3,3", "10,1.2.3,3", "line 4: column real_time is '1.2.3'"},
-        {",,,1,1,", ",,,1,-1,", "line 3: column repetition is '-1', expected a whole number"},
-        {",,,1,1,", ",,,,1,", "line 3: column launch is ''"},
-        {",,,1,1,", ",,,9999999999,1,", "line 3: column launch is '9999999999'"},
-        {",0,1,7", ",0,yes,7", "line 3: column contaminated is 'yes', expected 0, 1 or nothing"},
-        {"false", "FALSE", "line 6: column error_occurred is 'FALSE'"},
-        {"\"a/1\"", "\"a 1\"", "line 5: 'a 1' cannot be a benchmark's name"},
-        {"\"a/1\"", "", "line 5: '' cannot be a benchmark's name"},
-        {"\"a/1\"", "\"a\x01\"", "line 5: byte 3 is 0x01: this is not text"},
-        {"\"no such ISA\"", "\"no such \"ISA\"", "line 6: not CSV"},
-        {"\"off by one\",1,0,,,,\n", "\"off by one,1,0,,,,\n", "a quoted field is open at the end of the file"},
-        {"\"off by one\",1,0,,,,\n", "\"off by one\",1,0,,,,", "line 7: no line feed at the end: the file was cut short"},
+        {"iterations,",              "",                       "line 1: the header lacks the column iterations"                },
+        {"contaminated",             "polluted",               "line 1: the header lacks the column contaminated"              },
+        {"cpu_time",                 "real_time",              "line 1: column real_time is there twice"                       },
+        {"cpu_time",                 "",                       "line 1: '' cannot be a column's name: is this a header?"       },
+        {"label",                    "\"la\nbel\"",            "cannot be a column's name"                                     },
+        {",\n\"b\",10,2",            "\n\"b\",10,2",           "line 2: 13 fields, expected 14"                                },
+        {"avx2\",0,1,7",             "avx2\",0,1,7,9",         "line 3: 15 fields, expected 14"                                },
+        {"10,3,3",                   "10,three,3",             "line 4: column real_time is 'three', expected a number"        },
+        {"10,3,3",                   "10,0x10,3",              "line 4: column real_time is '0x10'"                            },
+        {"10,3,3",                   "10,1e,3",                "line 4: column real_time is '1e'"                              },
+        {"10,3,3",                   "10,1.2.3,3",             "line 4: column real_time is '1.2.3'"                           },
+        {",,,1,1,",                  ",,,1,-1,",               "line 3: column repetition is '-1', expected a whole number"    },
+        {",,,1,1,",                  ",,,,1,",                 "line 3: column launch is ''"                                   },
+        {",,,1,1,",                  ",,,9999999999,1,",       "line 3: column launch is '9999999999'"                         },
+        {",0,1,7",                   ",0,yes,7",               "line 3: column contaminated is 'yes', expected 0, 1 or nothing"},
+        {"false",                    "FALSE",                  "line 6: column error_occurred is 'FALSE'"                      },
+        {"\"a/1\"",                  "\"a 1\"",                "line 5: 'a 1' cannot be a benchmark's name"                    },
+        {"\"a/1\"",                  "",                       "line 5: '' cannot be a benchmark's name"                       },
+        {"\"a/1\"",                  "\"a\x01\"",              "line 5: byte 3 is 0x01: this is not text"                      },
+        {"\"no such ISA\"",          "\"no such \"ISA\"",      "line 6: not CSV"                                               },
+        {"\"off by one\",1,0,,,,\n", "\"off by one,1,0,,,,\n",
+         "a quoted field is open at the end of the file"                                                                       },
+        {"\"off by one\",1,0,,,,\n", "\"off by one\",1,0,,,,",
+         "line 7: no line feed at the end: the file was cut short"                                                             },
     };
     for (size_t i = 0; i < RL_COUNT(variants); i++) {
         rl_samples s;
@@ -194,11 +206,12 @@ static void metrics_have_their_units(void **state)
     assert_string_equal(rl_metric_unit("my_counter", "us"), "");
 }
 
-/* ---- Contexts --------------------------------------------------------------------------------------------- */
+/* ---- Contexts ----------------------------------------------------------------------------------------- */
 
-static const char context[] = "{\"machine_class\": \"box-1\", \"machine_class_of\": {\"cores\": \"2\", \"isa\": \"avx2\"},\n"
-                              " \"build\": {\"commit\": \"0123456789ab\", \"dirty\": false}, \"machine\": {\"kernel\": \"L\"},\n"
-                              " \"load_avg\": [0.25, 1, 2], \"other\": [1, {\"x\": null}]}";
+static const char context[] =
+    "{\"machine_class\": \"box-1\", \"machine_class_of\": {\"cores\": \"2\", \"isa\": \"avx2\"},\n"
+    " \"build\": {\"commit\": \"0123456789ab\", \"dirty\": false}, \"machine\": {\"kernel\": \"L\"},\n"
+    " \"load_avg\": [0.25, 1, 2], \"other\": [1, {\"x\": null}]}";
 
 static void a_context_tells_where_samples_come_from(void **state)
 {
@@ -213,12 +226,12 @@ static void a_context_tells_where_samples_come_from(void **state)
     assert_string_equal(o.model, "");
     rl_origin_free(&o);
     static const util_variant variants[] = {
-        {"box-1", "../../etc", "$.machine_class: is not the name of a machine class"},
-        {"\"cores\": \"2\"", "\"cores\": 2", "$.machine_class_of.cores: expected text"},
-        {"\"machine_class\"", "\"class\"", "$.machine_class: is missing"},
-        {"\"dirty\": false", "\"dirty\": 1", "$.build.dirty: expected true or false"},
-        {"[0.25,", "[-1,", "$.load_avg[0]: is -1"},
-        {"\"build\"", "\"bild\"", "$.build: is missing"},
+        {"box-1",             "../../etc",    "$.machine_class: is not the name of a machine class"},
+        {"\"cores\": \"2\"",  "\"cores\": 2", "$.machine_class_of.cores: expected text"            },
+        {"\"machine_class\"", "\"class\"",    "$.machine_class: is missing"                        },
+        {"\"dirty\": false",  "\"dirty\": 1", "$.build.dirty: expected true or false"              },
+        {"[0.25,",            "[-1,",         "$.load_avg[0]: is -1"                               },
+        {"\"build\"",         "\"bild\"",     "$.build: is missing"                                },
     };
     for (size_t i = 0; i < RL_COUNT(variants); i++) {
         char *text = util_replaced(context, variants[i].from, variants[i].to);
@@ -231,7 +244,12 @@ static void a_context_tells_where_samples_come_from(void **state)
 static void machines_are_told_apart_by_their_parts(void **state)
 {
     (void)state;
-    const rl_part two[] = {{"cores", "2"}, {"isa", "avx2"}}, four[] = {{"cores", "4"}, {"isa", "avx2"}, {"smt", "on"}};
+    const rl_part two[] =
+        {
+            {"cores", "2"   },
+            {"isa",   "avx2"}
+    },
+                  four[] = {{"cores", "4"}, {"isa", "avx2"}, {"smt", "on"}};
     const rl_machine a = {"a", two, 2}, b = {"b", four, 3};
     rl_pool pool = {0};
     assert_string_equal(rl_machine_difference(&a, &a, &pool), "");

@@ -228,10 +228,10 @@ static void the_files_are_the_same_as_ever(void **state)
         {"f16",    0x7ae7708baaf47cc8u},
         {"bf16",   0x5a8f2ac2da6423bfu},
         {"q8_0",   0x2d2f0cd4dcd4fffeu},
-        {"q4_0",   0x4699eda2620cc7dau},
-        {"q4_K_M", 0xfe602a8a017a68f1u},
-        {"q5_K_M", 0xd0bf0a606b30f6fau},
-        {"q6_K",   0x2e408d48b2ed7556u},
+        {"q4_0",   0x65e7e4d82e014dd7u},
+        {"q4_K_M", 0x6fc57c18d04ed486u},
+        {"q5_K_M", 0xcb6b7faa298dc455u},
+        {"q6_K",   0xfc1f050c1aa79ca3u},
     };
     for (size_t i = 0; i < RL_COUNT(pins); i++) {
         rl_synth_model m = f->model;

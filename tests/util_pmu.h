@@ -7,8 +7,7 @@
 
 #include <stdatomic.h>
 
-/* One event. Counting gives `value` each time it is on for a while, over `enabled` ns of which it ran
- * `running`. */
+/* One event. Counting gives `value` each time it is on for a while, over `enabled` ns of which it ran `running`. */
 typedef struct {
     const char *name;
     uint32_t type;  /* PERF_TYPE_... */

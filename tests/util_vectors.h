@@ -16,8 +16,7 @@ typedef struct {
 typedef void util_case_fn(const rl_tokenizer *tok, util_case_kind kind, const util_case *c);
 
 /* Reads the file and calls fn with each case and the tokenizer it is for: with `builtin`, the cases of the
- * built-in vocabulary; with NULL, those of the small vocabularies in the file. Returns how many there were.
- */
+ * built-in vocabulary; with NULL, those of the small vocabularies in the file. Returns how many there were. */
 size_t util_tokenizer_vectors(const rl_vocab *builtin, util_case_fn *fn);
 
 /* Fails the test, with text and ids, where the two lists differ. */

@@ -28,8 +28,7 @@ static void refuse(rl_calibration *c, const char *fmt, ...)
     add_text(c, &c->refusals, &c->n_refusals, rl_pool_copy(&c->pool, text, strlen(text)));
 }
 
-/* ---- What was measured ------------------------------------------------------------------------------------
- */
+/* ---- What was measured -------------------------------------------------------------------------------- */
 
 /* Broken rows and portable gates that fail; the old baseline plays no part yet. */
 static void check_rows(rl_calibration *c)

@@ -13,8 +13,7 @@ static int failed(const rl_command *self, const rl_error *why)
     return why->status == RL_ERR_ARG ? RL_EXIT_BAD_USAGE : RL_EXIT_BROKEN;
 }
 
-/* ---- synth ------------------------------------------------------------------------------------------------
- */
+/* ---- synth ------------------------------------------------------------------------------------------ */
 
 typedef struct {
     const char *preset, *format, *out;
@@ -60,8 +59,7 @@ const rl_command rl_cmd_model_synth = {
     .run = run_synth,
 };
 
-/* ---- info -------------------------------------------------------------------------------------------------
- */
+/* ---- info ------------------------------------------------------------------------------------------ */
 
 typedef struct {
     bool tensors;

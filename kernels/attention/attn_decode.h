@@ -11,8 +11,7 @@
  * of `part`, which leaves an unnormalised result (online softmax); `merge` joins the parts of a KV head in
  * order. So the result is the same to the bit for every number of threads.
  *
- *   part   [group][stride] f32, stride = rl_attn_stride(head_dim): sum of exp(s - m) V, then m, then sum of
- * exp
+ *   part   [group][stride] f32, stride = rl_attn_stride(head_dim): sum of exp(s - m) V, then m, then sum of exp
  *
  * head_dim is a multiple of 32, at most RL_ATTN_MAX_DIM; group at most RL_ATTN_MAX_GROUP; n >= 1 positions.
  * K and V aligned to 2 bytes. Reads exactly the positions named (guard-page tested).
@@ -38,8 +37,7 @@ static inline size_t rl_attn_group(const rl_attn_shape *s) { return s->n_head / 
 static inline size_t rl_attn_stride(size_t head_dim) { return rl_round_up(head_dim + 2, 16); }
 static inline size_t rl_attn_parts(size_t n_ctx) { return (n_ctx + RL_ATTN_PART - 1) / RL_ATTN_PART; }
 
-/* q: the group's query heads [group][head_dim]; k, v: the first position of the part in the KV head's planes.
- */
+/* q: the group's query heads [group][head_dim]; k, v: the first position of the part in the KV head's planes. */
 typedef void rl_attn_part_fn(float *restrict part, const float *restrict q, const void *restrict k,
                              const void *restrict v, const rl_attn_shape *shape, size_t n);
 /* out [group][head_dim]; parts [n_parts][group][stride]. */
@@ -76,8 +74,7 @@ void rl_attn_decode_parts(const rl_attn_job *job, size_t rank, size_t ranks);
 void rl_attn_decode_merge(const rl_attn_job *job, size_t rank, size_t ranks);
 
 /* One KV head from beginning to end, on the caller's own: for the tokens of a prompt, which wait for nobody.
- * Here `scratch` is the caller's alone and a head's share long: rl_attn_scratch_bytes / n_head_kv. The same
- * bits. */
+ * Here `scratch` is the caller's alone and a head's share long: rl_attn_scratch_bytes / n_head_kv. The same bits. */
 void rl_attn_decode_head(const rl_attn_job *job, size_t head);
 
 typedef struct {

@@ -71,8 +71,7 @@ static inline void multiply(float *x, size_t dim, __m256 by)
     for (size_t i = 0; i < dim; i += 8) _mm256_storeu_ps(x + i, _mm256_mul_ps(_mm256_loadu_ps(x + i), by));
 }
 
-/* The weights of head h for the block; where the block holds a new maximum, what was summed so far shrinks.
- */
+/* The weights of head h for the block; where the block holds a new maximum, what was summed so far shrinks. */
 static inline void weigh(pass *a, size_t h, float *out, const float *q, size_t dim, float scale, size_t n)
 {
     const __m256 product = _mm256_mul_ps(dots(a, q, dim), _mm256_set1_ps(scale));

@@ -32,8 +32,7 @@ enum {
     RL_CPU_I8MM = 1u << 5,   /* Arm I8MM: smmla */
 };
 
-/* What this CPU has and the operating system saves (XCR0 is read, not only cpuid). Environment plays no part.
- */
+/* What this CPU has and the operating system saves (XCR0 is read, not only cpuid). Environment plays no part. */
 uint32_t rl_cpu_detect(void);
 
 /* `cpu` without everything that belongs to a tier above `isa`. RL_SCALAR gives 0. */

@@ -11,8 +11,7 @@
 rl_status rl_file_read(const char *path, size_t limit, char **data, size_t *n, rl_error *err);
 
 /* A file being written beside its final place, under a name of its own. Commit flushes it to the disk and
- * renames it over `path`; abandon removes it. Whatever happens in between, `path` is the old file or the new
- * one. */
+ * renames it over `path`; abandon removes it. Whatever happens in between, `path` is the old file or the new one. */
 typedef struct {
     FILE *stream; /* write here; NULL when not open */
     char path[4096];

@@ -39,8 +39,7 @@ enum { RL_QK = 32, RL_QK_K = 256 }; /* elements in a legacy block and in a K sup
     _Static_assert(sizeof(name) == (bytes), "GGUF " #name)
 
 /* Legacy formats: one half scale d for 32 values. In the 4 and 5 bit ones byte j of qs holds element j in its
- * low nibble and element j + 16 in its high nibble; bit i of qh (little-endian) is the fifth bit of element
- * i. */
+ * low nibble and element j + 16 in its high nibble; bit i of qh (little-endian) is the fifth bit of element i. */
 typedef struct {
     rl_f16 d;
     int8_t qs[32];
@@ -106,8 +105,7 @@ extern const rl_format_info rl_format_table[RL_FORMAT_COUNT];
 
 static inline const char *rl_format_name(rl_format f) { return rl_format_table[f].name; }
 
-/* Bytes of one row of n elements; n is a multiple of the block length (checked where n comes from outside).
- */
+/* Bytes of one row of n elements; n is a multiple of the block length (checked where n comes from outside). */
 static inline size_t rl_row_bytes(rl_format f, size_t n)
 {
     return n / rl_format_table[f].block_elems * rl_format_table[f].block_bytes;

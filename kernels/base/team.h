@@ -38,8 +38,7 @@ void rl_team_barrier(rl_team *team);
  * at most; together they are all of them, in order. */
 void rl_team_share(const rl_team *team, size_t rank, size_t items, size_t unit, size_t *begin, size_t *end);
 
-/* How many CPUs the calling thread may use (its affinity mask), at least 1. A member of a pinned team may use
- * one. */
+/* How many CPUs the calling thread may use (its affinity mask), at least 1. A member of a pinned team may use one. */
 size_t rl_cpu_count(void);
 
 #endif

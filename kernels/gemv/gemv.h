@@ -1,15 +1,16 @@
 /* gemv.h - y = W x, the projection of one decode step.
- *   y  [m] f32                        overwritten; overlaps neither w nor x
- *   w  [m][k / block] blocks          row-major, as stored in GGUF; aligned to 2 bytes (f32: 4)
- *   x  activations of k elements      in the layout `act` (base/act.h), RL_LINE aligned, quantised by the
- * caller m, k in elements                  m >= 1, k >= 1 a multiple of the block length of the weight format
- * Reads no byte past w or x, writes none past y (guard-page tested); it may prefetch past w, which cannot
- * fault. Pure: callers split threads on m, at any row. Precision: with v = sum_i w_i x_i over the dequantised
- * weights and activations in exact arithmetic, |y - v| <= (n + 8) * FLT_EPSILON * sum_i |w_i x_i|,   n = k
- * for float formats, k / 32 for blocks of 32; for the K formats n = k / 256 and the sum is over |d sc q x| +
- * |dmin mn x| (the minimum is subtracted apart). Integer sums inside a block are exact; the bound counts the
- * float additions (derived in tests/test_gemv.c). Errors: none at run time. Source: block layouts in
- * base/format.h. */
+ *   y  [m] f32                    overwritten; overlaps neither w nor x
+ *   w  [m][k / block] blocks      row-major, as stored in GGUF; aligned to 2 bytes (f32: 4)
+ *   x  activations of k elements  in the layout `act` (base/act.h), RL_LINE aligned
+ *   m, k in elements              m >= 1, k >= 1 a multiple of the block length of the weight format
+ * Reads no byte past w or x, writes none past y (guard-page tested); it may prefetch past w, which cannot fault.
+ * Pure: callers split threads on m, at any row. A row's result does not depend on which others are in the call.
+ * Precision: with v = sum_i w_i x_i over the dequantised weights and activations in exact arithmetic,
+ *   |y - v| <= (n + 8) * FLT_EPSILON * sum_i |w_i x_i|
+ * n = k for float formats, k / 32 for blocks of 32. For the K formats n = k / 256, and the sum is over
+ * |d sc q x| + |dmin mn x|, for the minimum is subtracted apart. Integer sums inside a block are exact; the bound
+ * counts the float additions (derived in tests/test_gemv.c).
+ * Errors: none at run time. Source: block layouts in base/format.h. */
 #ifndef RL_GEMV_H
 #define RL_GEMV_H
 

@@ -224,7 +224,8 @@ static inline void step_q6_K(group *g, size_t r, const rl_q6_K *block, const rl_
     for (size_t half = 0; half < 2; half++) {
         const __m256i qh = _mm256_loadu_si256((const __m256i *)(block->qh + 32 * half));
         /* the eight scales of the half, in both lanes */
-        const __m256i sc = _mm256_permute4x64_epi64(scales, half == 0 ? 0x44 : 0xee);
+        const __m256i sc =
+            half == 0 ? _mm256_permute4x64_epi64(scales, 0x44) : _mm256_permute4x64_epi64(scales, 0xee);
         for (size_t j = 0; j < 4; j++) {
             /* words 2j for the lower 16 elements, 2j + 1 for the upper */
             const int lo = (int)(4 * j) * 0x0101 + 0x0100, hi = (int)(4 * j + 2) * 0x0101 + 0x0100;

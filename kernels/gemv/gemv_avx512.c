@@ -218,8 +218,7 @@ static inline __m512i four_rows(const group *g)
 }
 
 /* rl_k4_scale for all eight sub-blocks of four rows: the low parts are s[0-3] and s[8-11] & 15 (scales),
- * s[4-7] and s[8-11] >> 4 (minima); the upper two bits of the second four come from the top of s[0-3] and
- * s[4-7]. */
+ * s[4-7] and s[8-11] >> 4 (minima); the upper two bits of the second four come from the top of s[0-3] and s[4-7]. */
 static inline k4_headers k4_open(const group *g)
 {
     const __m512i h = four_rows(g); /* bytes of a lane: d, dmin, s[0-3], s[4-7], s[8-11] */
@@ -268,8 +267,7 @@ static inline __m512i pick_scales(__m512i sub, int a, int b)
     return _mm512_shuffle_epi8(sub, pick);
 }
 
-/* The activations of one super-block, in the order of the nibbles: x[2i] for low, x[2i+1] for high of 64
- * bytes. */
+/* The activations of one super-block, in the order of the nibbles: x[2i] for low, x[2i+1] for high of 64 bytes. */
 typedef struct {
     __m512i q[4]; /* subs 0|2, 1|3, 4|6, 5|7 */
     __m256i sums; /* 16 sums of 16 */
@@ -289,8 +287,7 @@ static inline k4_act k4_load_act(const rl_act_view *a, size_t b)
     };
 }
 
-/* d * dx * sum(scale * q x) - dmin * dx * sum(min * x), added to row r. `quant` are its four vectors of
- * quants. */
+/* d * dx * sum(scale * q x) - dmin * dx * sum(min * x), added to row r. `quant` are its four vectors of quants. */
 static inline void k4_finish(group *g, const k4_headers *h, const k4_act *x, const __m512i quant[4], size_t r)
 {
     const __m512i sub = spread_lane(h->sub, r);

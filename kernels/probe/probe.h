@@ -6,8 +6,7 @@
  *   write    streams as many bytes out, storing `value`
  *   fma_f32, dot_i8    run `steps` steps of independent multiply-adds in registers and return a value that
  * depends on all of them; one step is `ops_per_step` operations (a multiply-add counts two) dot_i8 is the
- * instruction that the quantised kernels of the tier use (vpdpbusd, or vpmaddubsw + vpmaddwd). Errors: none.
- */
+ * instruction that the quantised kernels of the tier use (vpdpbusd, or vpmaddubsw + vpmaddwd). Errors: none. */
 #ifndef RL_PROBE_H
 #define RL_PROBE_H
 

@@ -92,8 +92,7 @@ static void dequant_q2_K(float *restrict y, const void *restrict x, size_t n)
     }
 }
 
-/* The sixteen 6-bit scales of q3_K: low four bits in nibbles of the first eight bytes, upper two in the last
- * four. */
+/* The sixteen 6-bit scales of q3_K: low four bits in nibbles of the first eight bytes, upper two in the last four. */
 static int q3_scale(const uint8_t s[12], size_t i)
 {
     int low = i < 8 ? s[i] & 15 : s[i - 8] >> 4;

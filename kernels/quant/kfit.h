@@ -8,19 +8,20 @@
  * Best means the least sum of w e^2 over the errors e, with w = |x| + the sub-block's root mean square:
  * errors count everywhere, on large weights up to a few times more. Given the integers q the best real scale
  * and minimum are a linear least-squares problem with a closed solution; given those, rounding gives the best
- * q. The fit goes back and forth between the two, first on real numbers, then on the lattice that can be
- * stored:
- *   1. Each sub-block alone: a few steps to start from (a range slightly wider or narrower than that of the
- *      values: clipping the extremes may pay), each solved once; the best is rounded and solved once more.
+ * q. The fit goes back and forth between the two, first on real numbers, then on the lattice of what can be stored:
+ *   1. Each sub-block alone: a few ranges to start from, slightly wider or narrower than that of the values
+ *      (clipping the extremes may pay), each solved once; the best is rounded and solved once more.
  *   2. d and dmin from the largest scale and minimum.
- *   3. Each sub-block: of the stored scales next to the real one, the one that leaves the least error, each
- *      with the minimum that is best for it.
- *   4. d and dmin solved again for the whole super-block: the rounding of step 3 has a mean that they absorb.
+ *   3. Each sub-block, affine: of the stored scales next to the real one, the one that leaves the least
+ *      error, each with the minimum that is best for it.
+ *   4. Affine: d and dmin solved again for the whole super-block, now that scales and minima are integers.
  *   5. q rounded under the values a reader will see: d and dmin as halves.
- * The cost is passes over the elements: nine, eight for the signed shape. The error that is left is below
- * that of twenty-one trials of step 1 alone, which is how ggml does it (tests/test_quantize.c holds the two
- * together). Sums run over a sub-block from its first element to its last, so that every compiler and machine
- * gives the same bytes. */
+ * The signed shape goes without steps 3 and 4: a scale that has no minimum to agree with is rounded as well
+ * as it can be.
+ * The cost is passes over the elements: nine, five for the signed shape. The error that is left
+ * is below that of twenty-one trials of step 1 alone, which is how ggml does it (tests/test_quantize.c holds
+ * the two together). Sums run over a sub-block from its first element to its last, so that every compiler and
+ * machine gives the same bytes. */
 #ifndef RL_KFIT_H
 #define RL_KFIT_H
 
@@ -224,48 +225,21 @@ static inline float kfit_signed_sub(const rl_kfit_sub *b, size_t n, float q_max)
     return scale;
 }
 
-/* Step 3, signed. */
-static inline rl_kfit_sums kfit_signed_lattice(const rl_kfit_sub *b, size_t n, float q_max, float s_max,
-                                               float real, float d, int8_t *sc)
-{
-    rl_kfit_sums best = {0, 0, 0};
-    float least = 0;
-    const float middle = d != 0 ? kfit_round(real / d, -s_max, s_max - 1) : 0;
-    *sc = 0;
-    for (float c = middle - 1; c <= middle + 1; c++) {
-        if (c < -s_max || c > s_max - 1 || c == 0) continue;
-        const float scale = d * c;
-        const rl_kfit_sums s = kfit_pass(b, n, 1 / scale, 0, -q_max, q_max - 1);
-        const float error = scale * (scale * s.qq - 2 * s.qx);
-        if (error < least) {
-            least = error;
-            best = s;
-            *sc = (int8_t)c;
-        }
-    }
-    return best;
-}
-
 /* y <- x, sub-blocks of 16. */
 static inline void kfit_signed(rl_kfit_signed *y, const float *x, float q_max, float s_max)
 {
-    enum { SUB = 16 };
-    rl_kfit_sub b[RL_QK_K / SUB];
-    float scale[RL_QK_K / SUB], top = 0;
-    for (size_t j = 0; j < RL_QK_K / SUB; j++) {
-        kfit_weigh(&b[j], x + SUB * j, SUB);
-        scale[j] = kfit_signed_sub(&b[j], SUB, q_max);
+    enum { SUB = 16, N_SUB = RL_QK_K / SUB };
+    float scale[N_SUB], top = 0;
+    for (size_t j = 0; j < N_SUB; j++) {
+        rl_kfit_sub b;
+        kfit_weigh(&b, x + SUB * j, SUB);
+        scale[j] = kfit_signed_sub(&b, SUB, q_max);
         if (fabsf(scale[j]) > fabsf(top)) top = scale[j];
     }
-    float d = kfit_half(top / -s_max), aa = 0, ax = 0;
-    for (size_t j = 0; j < RL_QK_K / SUB; j++) {
-        const rl_kfit_sums s = kfit_signed_lattice(&b[j], SUB, q_max, s_max, scale[j], d, &y->sc[j]);
-        aa += s.qq * (float)(y->sc[j] * y->sc[j]);
-        ax += s.qx * (float)y->sc[j];
-    }
-    if (aa > 0) d = kfit_half(ax / aa);
+    const float d = kfit_half(top / -s_max); /* so that the largest scale takes -s_max, the longer side */
     y->d = rl_f32_to_f16(d);
-    for (size_t j = 0; j < RL_QK_K / SUB; j++) {
+    for (size_t j = 0; j < N_SUB; j++) {
+        y->sc[j] = (int8_t)(d != 0 ? kfit_round(scale[j] / d, -s_max, s_max - 1) : 0);
         const float step = d * y->sc[j], inv = step != 0 ? 1 / step : 0;
         for (size_t i = SUB * j; i < SUB * (j + 1); i++)
             y->q[i] = (int8_t)kfit_round(x[i] * inv, -q_max, q_max - 1);

@@ -80,8 +80,7 @@ static rl_status refuse_piece(const rl_vocab *v, size_t id, const char *what, rl
 
 static bool is_one_char(const rl_piece *p) { return rl_utf8_expected((uint8_t)p->text[0]) == p->bytes; }
 
-/* Converters that lost the scores write one value for all; merging by them would give other ids in silence.
- */
+/* Converters that lost the scores write one value for all; merging by them would give other ids in silence. */
 static rl_status check_scores(const rl_vocab *v, rl_error *err)
 {
     const rl_piece *first = NULL;

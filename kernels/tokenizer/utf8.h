@@ -13,8 +13,7 @@ static inline size_t rl_utf8_expected(uint8_t c)
     return c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
 }
 
-/* How many of the n >= 1 bytes at p agree with a character, up to its full length; 0 where none begins there.
- */
+/* How many of the n >= 1 bytes at p agree with a character, up to its full length; 0 where none begins there. */
 static inline size_t rl_utf8_agree(const char *p, size_t n)
 {
     const uint8_t *b = (const uint8_t *)p;

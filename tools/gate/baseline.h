@@ -63,8 +63,7 @@ void rl_baseline_free(rl_baseline *b);
 /* NULL where there is none. */
 const rl_baseline_row *rl_baseline_find(const rl_baseline *b, const char *name, const char *metric);
 
-/* Adds a row made of launch values: rounds, sorts, and works out median and spread. The strings are borrowed.
- */
+/* Adds a row made of launch values: rounds, sorts, and works out median and spread. The strings are borrowed. */
 void rl_baseline_add(rl_baseline *b, const rl_baseline_row *row);
 
 /* Writes it whole or not at all, rows sorted; makes the directory. RL_ERR_IO. */

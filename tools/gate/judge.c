@@ -20,8 +20,7 @@ typedef struct {
     rl_pool scratch;
 } trial;
 
-/* ---- Rows before any gate -------------------------------------------------------------------------------
- */
+/* ---- Rows before any gate ----------------------------------------------------------------------------- */
 
 static bool unit_known(const char *unit)
 {
@@ -105,8 +104,7 @@ static void examine_rows(trial *t)
     }
 }
 
-/* ---- One row under one gate ------------------------------------------------------------------------------
- */
+/* ---- One row under one gate --------------------------------------------------------------------------- */
 
 static size_t disturbed(const rl_sample_row *row)
 {
@@ -269,8 +267,7 @@ static void judge_row(trial *t, const rl_gate *gate, const rl_sample_row *row, s
     doubt(f, row, &t->v->pool);
 }
 
-/* ---- Gates -----------------------------------------------------------------------------------------------
- */
+/* ---- Gates ------------------------------------------------------------------------------------------ */
 
 static bool isa_runs(const rl_judge_input *in, const char *isa)
 {
@@ -329,8 +326,7 @@ static void apply_gate(trial *t, const rl_gate *gate)
             rl_pool_format(&t->v->pool, "the CSV has no column %s", gate->metric);
 }
 
-/* ---- What the bench skipped, and what the baseline expects ------------------------------------------------
- */
+/* ---- What the bench skipped, and what the baseline expects -------------------------------------------- */
 
 /* The gate that says that a row's ISA runs here; NULL: none does. */
 static const rl_gate *contradicting_gate(const rl_judge_input *in, const char *name)
@@ -412,8 +408,7 @@ static void check_manifest(trial *t)
     }
 }
 
-/* ---- All of it --------------------------------------------------------------------------------------------
- */
+/* ---- All of it ---------------------------------------------------------------------------------------- */
 
 static void count_repetitions(trial *t)
 {

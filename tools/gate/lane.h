@@ -14,16 +14,13 @@
  *   }
  *
  * A gate looks at one metric (a column of the CSV, user counters included) of all rows whose name its "rows"
- * matches (a POSIX ERE that searches, without {} and back references). Where several match a row, each
- * counts.
+ * matches (a POSIX ERE that searches, without {} and back references). Where several match a row, each counts.
  *
  *   {"kind": "relative", "rows": "...", "metric": "real_time", "better": "lower", "margin": 0.10}
- *       against the baseline of the machine's class: how much worse is still no regression. Values are above
- * 0.
+ *       against the baseline of the machine's class: how much worse is still no regression. Values are above 0.
  *   {"kind": "floor", "rows": "...", "metric": "bw_pct", "min": 60}
  *   {"kind": "ceiling", "rows": "...", "metric": "max_error", "max": 1e-4, "of": "worst"}
- *       portable: hold on any machine. Judged is the median of launches, or with "of": "worst" every
- * repetition.
+ *       portable: hold on any machine. Judged is the median of launches, or with "of": "worst" every repetition.
  *
  * and any of them may say
  *
@@ -33,8 +30,7 @@
  *   "optional": "the reason"           it may match nothing
  *
  * A gate that matches nothing is a broken measurement, for a gate that cannot fail guards nothing; "isa" and
- * "optional" turn that into a line that says "not applicable" and why. Rows that no gate matches are listed.
- */
+ * "optional" turn that into a line that says "not applicable" and why. Rows that no gate matches are listed. */
 #ifndef RL_LANE_H
 #define RL_LANE_H
 

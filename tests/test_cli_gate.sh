@@ -1,0 +1,417 @@
+#!/bin/sh
+# test_cli_gate.sh RIDGELINE - the command from end to end, on a bench program that is a shell script and does what
+# FAKE tells it: every outcome has its exit code, its sentence, and a verdict.json.
+set -u
+ridgeline=$1
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp" || exit 1
+failures=0
+checks=0
+
+fail() {
+    failures=$((failures + 1))
+    echo "FAILED: $*"
+    sed 's/^/    | /' "$tmp/out"
+}
+
+# expect CODE WHAT COMMAND...: runs it, its output in $tmp/out.
+expect() {
+    code=$1 what=$2
+    shift 2
+    checks=$((checks + 1))
+    "$@" >"$tmp/out" 2>&1
+    got=$?
+    [ $got = "$code" ] || fail "$what: exit status $got, expected $code"
+}
+
+# says TEXT [FILE]: the last output, or the file, has it.
+says() {
+    checks=$((checks + 1))
+    grep -qF -- "$1" "${2:-$tmp/out}" || fail "'$1' expected in ${2:-the output of the last command}"
+}
+
+says_not() {
+    checks=$((checks + 1))
+    ! grep -qF -- "$1" "${2:-$tmp/out}" || fail "'$1' not expected in ${2:-the output of the last command}"
+}
+
+verdict_is() {
+    says "\"exit_code\":	$1," reports/fake/verdict.json
+}
+
+mkdir -p bin baselines/lanes
+cat >baselines/lanes/fake.json <<'LANE'
+{
+  "schema": 1, "lane": "fake", "bench": "bench_fake", "args": ["--size=3"], "launches": 7, "timeout_s": 60,
+  "quick": {"launches": 3, "filter": "^fake/a$"},
+  "gates": [
+    {"kind": "relative", "rows": "^fake/", "metric": "real_time", "better": "lower", "margin": 0.1},
+    {"kind": "ceiling", "rows": "^fake/", "metric": "max_error", "max": 1e-3, "of": "worst"}
+  ]
+}
+LANE
+cat >bin/bench_fake <<'BENCH'
+#!/bin/sh
+filter=. class=box-1 sum=0.0001 commit=0123456789ab model=none
+for argument; do
+    case $argument in
+    --benchmark_filter=*) filter=${argument#*=} ;;
+    --benchmark_out=*) out=${argument#*=} ;;
+    --launch=*) launch=${argument#*=} ;;
+    --model=*) model=${argument#*=} ;;
+    --benchmark_out_format=csv | --size=3) ;;
+    *) echo "unknown argument $argument" >&2; exit 64 ;;
+    esac
+done
+emit() { # NAME TIME [UNIT [LAUNCH]]
+    echo "$1" | grep -qE -- "$filter" || return 0
+    echo "\"$1\",10,$2,${3:-ns},,,${4:-$launch},0,0,$sum"
+}
+rows() {
+    slow=10 a=10
+    case $FAKE in slow) slow=15 ;; fast) slow=5 ;; both) slow=15 a=20 ;; esac
+    case $FAKE in
+    columns) [ "$launch" = 1 ] || extra=,more ;;
+    wrong) sum=0.5 ;;
+    esac
+    echo "name,iterations,real_time,time_unit,error_occurred,error_message,launch,repetition,contaminated,max_error${extra:-}"
+    case $FAKE in
+    header) return ;;
+    nan) emit fake/a nan ;;
+    zero) emit fake/a 0 ;;
+    negative) emit fake/a -3 ;;
+    unmeasured) emit fake/a "" ;;
+    unit) emit fake/a "${a}0$launch" us ;;
+    launch) emit fake/a "${a}0$launch" ns 9 ;;
+    failed) echo "fake/a,,,,true,sum is off,$launch,0,," ;;
+    ragged) echo "fake/a,10,5" ;;
+    *) emit fake/a "${a}0$launch" ;;
+    esac
+    [ "$FAKE" = missing ] || emit fake/b "${slow}0$launch"
+    [ "$FAKE" != twice ] || emit fake/b "${slow}0$launch"
+    [ "$FAKE" != new ] || emit fake/c "100$launch"
+}
+case $FAKE in
+crash) echo "about to crash" >&2; kill -SEGV $$ ;;
+hang) sleep 600 ;;
+status) echo "cannot go on" >&2; exit 7 ;;
+nothing) exit 0 ;;
+second) [ "$launch" = 1 ] || kill -SEGV $$ ;;
+class) [ "$launch" = 1 ] || class=box-2 ;;
+other) class=box-2 ;;
+slowly) sleep 1 ;;
+esac
+if [ "$FAKE" = garbage ]; then head -c 5000 "$0" | tr 'a-z' '\001-\032' >"$out"; else rows >"$out"; fi
+[ "$FAKE" != cut ] || printf 'fake/b,10,5' >>"$out"
+[ "$FAKE" = nocontext ] || cat >"$out.context.json" <<CONTEXT
+{"machine_class": "$class", "machine_class_of": {"cores": "${class#box-}"}, "load_avg": [0.0$launch, 1, 2],
+ "build": {"commit": "${COMMIT:-$commit}", "dirty": ${DIRTY:-false}}, "machine": {"kernel": "Linux"}, "launch": $launch}
+CONTEXT
+case $FAKE in failed | exit1) exit 1 ;; esac
+exit 0
+BENCH
+chmod +x bin/bench_fake
+
+run() { # MODE ARGUMENT...
+    mode=$1
+    shift
+    FAKE=$mode "$ridgeline" run fake --bench-dir bin "$@"
+}
+recalibrate() { # MODE ARGUMENT...
+    mode=$1
+    shift
+    FAKE=$mode "$ridgeline" recalibrate fake --bench-dir bin --allow-no-git --allow-load "$@"
+}
+baseline=baselines/box-1/fake.json
+
+# ---- Without a baseline: exit 3, but portable gates are judged, and win ----
+expect 3 "no baseline" run ok
+says "make one with \`ridgeline recalibrate fake\`"
+verdict_is 3
+expect 1 "a portable gate fails without a baseline" run wrong
+says "above the ceiling of 0.001"
+verdict_is 1
+
+# ---- Calibrating ----
+expect 0 "a dry run of recalibrate" recalibrate ok --dry-run
+[ ! -e $baseline ] || fail "a dry run has written"
+expect 0 "recalibrate" recalibrate ok
+says "new"
+says '"launches":[1001,1002,1003,1004,1005,1006,1007]' $baseline
+says '"timestamp": "20' $baseline
+says '"clean": false' $baseline
+cp $baseline good.json
+
+# ---- Outcomes of run ----
+expect 0 "the same again" run ok
+says "fake: compared 2/2, passed 4"
+verdict_is 0
+for file in samples.csv context.json verdict.json launches/7.csv; do [ -s reports/fake/$file ] || fail "no $file"; done
+[ "$(wc -l <reports/fake/samples.csv)" = 15 ] || fail "samples.csv is not 7 launches of 2 rows"
+says '"load_avg":	[0.07, 1, 2]' reports/fake/context.json
+expect 1 "a slow row" run slow
+says "REGRESSED"
+says "1.498x"
+verdict_is 1
+expect 1 "two slow rows are both listed" run both
+[ "$(grep -c REGRESSED out)" = 2 ] || fail "two regressions expected"
+expect 0 "a fast row" run fast
+says "IMPROVED"
+expect 2 "a missing row" run missing
+says "missing: the baseline has it, this run has not"
+verdict_is 2
+expect 0 "a new row" run new
+says "NEW"
+for mode in nan zero negative unmeasured; do
+    expect 2 "a time that is $mode" run $mode
+    says "expected a number above 0"
+    verdict_is 2
+done
+expect 2 "a row that is there twice" run twice
+says "is there twice, in lines"
+expect 2 "another unit" run unit
+says "measured in 'us', the baseline in 'ns'"
+expect 2 "a failed verification" run failed
+says "failed: sum is off"
+says "fake: 7 of 7 launches"
+verdict_is 2
+expect 2 "a header without rows" run header
+says "has no rows"
+expect 2 "a ragged file" run ragged
+says "line 2: 3 fields, expected 10 as in the header"
+expect 2 "a file cut short" run cut
+says "the file was cut short"
+expect 2 "garbage" run garbage
+says "this is not text"
+verdict_is 2
+expect 2 "no file" run nothing
+says "launch 1: reports/fake/launches/1.csv: cannot open"
+verdict_is 2
+expect 2 "no context" run nocontext
+says "no context of"
+expect 2 "a crash" run crash
+says "was killed by signal 11"
+says "it said last: about to crash"
+verdict_is 2
+expect 2 "a crash in a later launch" run second
+says "launch 2: bench_fake was killed by signal 11"
+says "1 launches against 7 of the baseline" # what was measured is judged all the same
+expect 2 "an exit status of its own" run status
+says "exited with status 7; it said last: cannot go on"
+expect 2 "exit 1 without a failed row" run exit1
+says "exited with status 1, though no row says what failed"
+expect 2 "a wrong launch number" run launch
+says "the column launch is not 1 throughout"
+expect 2 "columns that change" run columns
+says "its columns are not those of the first launch"
+expect 2 "a class that changes" run class
+says "its machine class is box-2, the first launch's box-1"
+sed 's/"timeout_s": 60/"timeout_s": 0.5/' baselines/lanes/fake.json >lane && mv lane baselines/lanes/fake.json
+expect 2 "a hang" run hang
+says "did not end within 0.5 s and was killed"
+verdict_is 2
+sed 's/"timeout_s": 0.5/"timeout_s": 60/' baselines/lanes/fake.json >lane && mv lane baselines/lanes/fake.json
+expect 2 "a bench that is not there" env FAKE=ok "$ridgeline" run fake --bench-dir nowhere
+says "no program bench_fake in nowhere"
+verdict_is 2
+expect 3 "another machine" run other
+says "there is one of box-1 (cores: 1, here 2)"
+verdict_is 3
+expect 0 "a quick run" run ok --quick
+says "fake (quick): compared 1/1"
+expect 2 "too few launches" run ok --launches 2
+says "2 launches against 7 of the baseline cannot tell a regression from chance"
+expect 0 "variables that would change the bench" env BENCHMARK_FILTER=nothing FAKE=ok "$ridgeline" run fake --bench-dir bin
+cmp -s $baseline good.json || fail "a run has changed the baseline"
+
+# ---- Doctored and broken baselines, lanes ----
+sed 's/\[1001,1002,1003,1004,1005,1006,1007\]/[701,702,703,704,705,706,707]/; s/"median":1004/"median":704/' good.json >$baseline
+expect 1 "a doctored baseline" run ok
+says "REGRESSED"
+sed 's/"median":1004/"median":704/' good.json >$baseline
+expect 3 "a half doctored baseline" run ok
+says "was it edited by hand?"
+sed 's/"schema": 1/"schema": 2/' good.json >$baseline
+expect 3 "another schema" run ok
+says "schema 2, this ridgeline reads 1"
+head -c 300 good.json >$baseline
+expect 3 "a cut baseline" run ok
+says "not JSON, or cut off"
+verdict_is 3
+sed 's/--size=3/--size=4/' good.json >$baseline
+expect 3 "a stale baseline" run ok
+says "the lane's bench or arguments have changed since"
+sed 's/"box-1"/"box-9"/' good.json >$baseline
+expect 3 "a baseline in the wrong directory" run ok
+says "it is of class box-9, the samples are of box-1"
+cp good.json $baseline
+sed 's/"margin": 0.1/"margin": 7/' baselines/lanes/fake.json >baselines/lanes/bad.json
+sed -i 's/"lane": "fake"/"lane": "bad"/' baselines/lanes/bad.json
+expect 2 "a bad lane" env FAKE=ok "$ridgeline" run bad --bench-dir bin
+says "bad.json: \$.gates[0].margin: is 7"
+[ -s reports/bad/verdict.json ] || fail "no verdict.json for a bad lane"
+expect 2 "all lanes, one of them bad" env FAKE=slow "$ridgeline" run all --bench-dir bin --quick
+says "fake (quick): compared 1/1"
+rm baselines/lanes/bad.json
+expect 0 "all lanes" env FAKE=ok "$ridgeline" run all --bench-dir bin
+sed 's/"lane": "fake"/"lane": "model"/; s/"timeout_s"/"model": {"preset": "tiny", "format": "q4_0", "seed": 1}, "timeout_s"/' \
+    baselines/lanes/fake.json >baselines/lanes/model.json
+expect 2 "a lane whose model is not there" env FAKE=ok "$ridgeline" run model --bench-dir bin
+says "make it with \`ridgeline model synth --preset tiny --format q4_0 --seed 1 --out models/tiny-q4_0.gguf\`"
+echo weights >some.gguf
+expect 0 "calibrating with a model" env FAKE=ok "$ridgeline" recalibrate model --bench-dir bin --model some.gguf --allow-no-git --allow-load
+expect 0 "the same model" env FAKE=ok "$ridgeline" run model --bench-dir bin --model some.gguf
+echo others! >some.gguf
+expect 3 "another model" env FAKE=ok "$ridgeline" run model --bench-dir bin --model some.gguf
+says "it was measured with model"
+rm baselines/lanes/model.json
+
+# ---- compare ----
+run ok >out 2>&1
+expect 0 "compare" "$ridgeline" compare --lane fake --csv reports/fake/samples.csv --report verdicts
+[ -s verdicts/verdict.json ] || fail "compare has written no verdict.json"
+expect 0 "compare with a baseline by name" "$ridgeline" compare --lane=fake --csv=reports/fake/samples.csv --baseline=good.json
+grep -v 'fake/b' reports/fake/samples.csv >less.csv
+cp reports/fake/context.json less.csv.context.json
+expect 2 "compare a CSV that lacks a row" "$ridgeline" compare --lane fake --csv less.csv
+expect 0 "compare it as a quick run" "$ridgeline" compare --lane fake --csv less.csv --quick
+rm less.csv.context.json
+expect 3 "compare a CSV of unknown origin" "$ridgeline" compare --lane fake --csv less.csv
+says "the machine class of the samples is unknown"
+: >empty.csv
+expect 2 "compare an empty CSV" "$ridgeline" compare --lane fake --csv empty.csv --report verdicts
+says "empty.csv: is empty"
+says '"exit_code":	2,' verdicts/verdict.json
+expect 2 "compare a CSV that is not there" "$ridgeline" compare --lane fake --csv nowhere.csv --report verdicts
+says "nowhere.csv: cannot open"
+expect 3 "compare with a baseline that is not there" "$ridgeline" compare --lane fake --csv reports/fake/samples.csv --baseline no.json
+expect 2 "a verdict that cannot be written" "$ridgeline" compare --lane fake --csv reports/fake/samples.csv --report empty.csv/x
+says "no verdict.json"
+
+# ---- recalibrate ----
+expect 2 "loosening without a reason" recalibrate slow
+says "1 rows would become looser than the old baseline allows"
+cmp -s $baseline good.json || fail "a refusal has changed the baseline"
+expect 0 "loosening with a reason" recalibrate slow --reason "a new compiler"
+says "looser"
+says '"reason": "a new compiler"' $baseline
+cp good.json $baseline
+expect 2 "losing a row without a reason" recalibrate missing
+says "1 rows of the old baseline are gone"
+expect 0 "tightening" recalibrate fast
+says "tighter"
+cp good.json $baseline
+for mode in failed wrong twice nan crash; do
+    expect 2 "recalibrate refuses $mode" recalibrate $mode --reason "because"
+    says "refused"
+    cmp -s $baseline good.json || fail "a refusal ($mode) has changed the baseline"
+done
+expect 2 "too few launches for a baseline" recalibrate ok --launches 6
+says "6 launches; runs of 3 need a baseline of at least 7"
+sed 's/,0,0.0001$/,1,0.0001/' reports/fake/samples.csv >noisy.csv
+cp reports/fake/context.json noisy.csv.context.json
+expect 2 "a disturbed measurement" recalibrate ok --csv noisy.csv
+says "repetitions were disturbed from outside"
+head -c 300 good.json >$baseline
+expect 2 "replacing a broken baseline without a reason" recalibrate ok
+says "the old baseline cannot be read"
+cp good.json $baseline
+
+# Killed in the middle, the old baseline is whole and nothing else is there.
+FAKE=slowly "$ridgeline" recalibrate fake --bench-dir bin --allow-no-git --allow-load --reason "x" >out 2>&1 &
+pid=$!
+while [ ! -e reports/fake/launches/2.csv ]; do
+    kill -0 $pid 2>/dev/null || break
+    sleep 0.1
+done
+kill -KILL $pid
+wait $pid 2>/dev/null
+cmp -s $baseline good.json || fail "a killed recalibrate has changed the baseline"
+[ "$(ls baselines/box-1)" = "$(printf 'fake.json\nmodel.json')" ] || fail "a killed recalibrate has left something behind"
+[ ! -e reports/fake/verdict.json ] || fail "an old verdict.json could be taken for the killed run's"
+
+# A tree with changes is refused; baselines alone are no change.
+if command -v git >/dev/null; then
+    (
+        git init -q . && git config user.email x@example.com && git config user.name x &&
+            printf 'out\nreports\nverdicts\n*.csv\n*.json\n!baselines/**\n*.gguf\n' >.gitignore && git add -A && git commit -qm all
+    ) >out 2>&1 || fail "no repository to test in"
+    COMMIT=$(git rev-parse --short=12 HEAD)
+    export COMMIT
+    strict() { FAKE=ok "$ridgeline" recalibrate fake --bench-dir bin --allow-load --dry-run "$@"; }
+    expect 0 "a clean tree" strict
+    echo >>$baseline
+    expect 2 "a baseline that was spoilt by hand" strict # two documents in one file would be read as one
+    cp good.json $baseline
+    echo '{}' >baselines/box-1/other.json
+    expect 0 "a tree in which only baselines have changed" strict
+    echo '{}' >baselines/lanes/other.txt
+    expect 2 "a tree in which a lane has changed" strict
+    says "the tree has changes that are in no commit, the first is:"
+    says "baselines/lanes/other.txt"
+    rm baselines/lanes/other.txt
+    DIRTY=true expect 2 "a bench that was built from changes" strict
+    says "the bench was built from a tree with changes"
+    COMMIT=0123456789ab expect 2 "a bench that was built from another commit" strict
+    says "the bench was built from 0123456789ab, the tree is at"
+    rm -rf .git
+fi
+expect 2 "no repository" env GIT_CEILING_DIRECTORIES="$tmp/.." FAKE=ok "$ridgeline" recalibrate fake --bench-dir bin --allow-load
+says "so nobody could say what was measured (--allow-no-git)"
+
+# ---- Usage ----
+for arguments in "" "bogus" "run" "run fake extra" "run --bogus fake" "run nolane" "run ../fake" "run fake --launches 0" \
+    "run fake --launches 1001" "run fake --launches x" "run fake --launches" "run fake --quick=1" "compare" \
+    "compare --lane fake" "compare --csv x" "compare --lane nolane --csv x" "machine x" "list x" "recalibrate" \
+    "recalibrate nolane" "run fake --baselines nowhere" "model" "model synth" "model info" \
+    "model synth --preset nosuch --out x.gguf" "model synth --preset tiny --format nosuch --out x.gguf"; do
+    # shellcheck disable=SC2086 # words
+    expect 64 "ridgeline $arguments" "$ridgeline" $arguments
+done
+expect 64 "an unknown ISA" env RL_ISA=mmx "$ridgeline" machine
+says "unknown ISA 'mmx'"
+expect 64 "run nolane" "$ridgeline" run nolane
+says "no lane 'nolane' in baselines/lanes: there are fake"
+for command in "" run compare recalibrate machine list "model synth" "model info"; do
+    # shellcheck disable=SC2086 # words
+    expect 0 "ridgeline $command --help" "$ridgeline" $command --help
+    says "usage: ridgeline"
+    says "exit status"
+done
+expect 0 "--version" "$ridgeline" --version
+says "ridgeline "
+expect 0 "machine" "$ridgeline" machine
+says "brand"
+expect 0 "machine as JSON" "$ridgeline" machine --json
+says '"machine_class":'
+expect 0 "list" "$ridgeline" list
+says "gemv_q4_0_scalar"
+expect 0 "list --lanes" "$ridgeline" list --lanes
+says "bench_fake"
+expect 2 "info of a file that is no model" "$ridgeline" model info "$baseline"
+expect 0 "synth --list" "$ridgeline" model synth --list
+says "tiny"
+
+# A gate that says its ISA: what this machine runs decides.
+class=$("$ridgeline" machine | head -n 1)
+"$ridgeline" machine --json | sed 's/^}$/,"build": {"commit": "x", "dirty": false}, "machine": {}}/' >isa.csv.context.json
+grep -E 'name|,1,0,0,' reports/fake/launches/1.csv >isa.csv
+lane_with_isa() {
+    cat >baselines/lanes/isa.json <<LANE
+{"schema": 1, "lane": "isa", "bench": "b", "launches": 1, "timeout_s": 1, "gates": [
+  {"kind": "ceiling", "rows": "fake", "metric": "max_error", "max": 1},
+  {"kind": "ceiling", "rows": "nothing", "metric": "max_error", "max": 1, "isa": "$1"}]}
+LANE
+}
+lane_with_isa scalar
+expect 2 "a gate whose ISA runs here and whose rows are not there" "$ridgeline" compare --lane isa --csv isa.csv
+says "scalar runs on this machine, but the gate matches no row"
+foreign=neon
+[ "$(uname -m)" != aarch64 ] || foreign=avx2
+lane_with_isa $foreign
+expect 0 "a gate whose ISA does not run here ($class)" "$ridgeline" compare --lane isa --csv isa.csv
+says "needs $foreign, and this machine's best is"
+
+echo "$checks checks, $failures failed"
+[ $failures = 0 ]

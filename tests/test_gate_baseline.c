@@ -1,0 +1,257 @@
+/* test_gate_baseline.c - baseline files: what is written is read back, the rest is refused with its place. */
+#include "util_text.h"
+
+#include "base/file.h"
+#include "gate/baseline.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char good[] =
+    "{\"schema\": 1, \"lane\": \"gemv\", \"machine_class\": \"box-1\", \"bench\": \"bench_gemv\", \"args\": "
+    "[\"-x\"],\n"
+    " \"_meta\": {\"timestamp\": \"2026-08-22T10:00:00Z\", \"commit\": \"abc\", \"clean\": true, "
+    "\"launches\": 3,\n"
+    "             \"load\": 0.1, \"contaminated\": 0, \"machine\": {\"cores\": \"2\"}},\n"
+    " \"rows\": [\n"
+    "  "
+    "{\"name\":\"b\",\"metric\":\"real_time\",\"unit\":\"ns\",\"better\":\"lower\",\"median\":20,\"within\":-"
+    "1,\n"
+    "   \"between\":1,\"launches\":[30,10,20],\"note\":\"slow start\"},\n"
+    "  "
+    "{\"name\":\"a\",\"metric\":\"tokens\",\"better\":\"higher\",\"median\":1.5,\"within\":0.1,\"between\":0,"
+    "\n"
+    "   \"launches\":[1.5]}\n"
+    " ]}\n";
+
+static rl_status parse(rl_baseline *b, const char *text, rl_error *err)
+{
+    return rl_baseline_parse(b, "b.json", text, strlen(text), err);
+}
+
+static void rows_are_found_by_name_and_metric(void **state)
+{
+    (void)state;
+    rl_baseline b;
+    rl_error err = {0};
+    if (parse(&b, good, &err) != RL_OK) fail_msg("%s", err.text);
+    assert_int_equal(b.n_rows, 2);
+    assert_string_equal(b.rows[0].name, "a"); /* sorted */
+    const rl_baseline_row *row = rl_baseline_find(&b, "b", "real_time");
+    assert_non_null(row);
+    assert_true(row->n == 3 && row->launches[0] == 10 && row->launches[2] == 30 && !row->higher);
+    assert_string_equal(row->note, "slow start");
+    assert_null(rl_baseline_find(&b, "b", "tokens"));
+    assert_null(rl_baseline_find(&b, "c", "real_time"));
+    assert_true(rl_baseline_find(&b, "a", "tokens")->higher);
+    assert_string_equal(b.machine.parts[0].value, "2");
+    assert_true(b.clean && b.load == 0.1);
+    assert_string_equal(b.model, "");
+    rl_baseline_free(&b);
+}
+
+static void whatever_is_wrong_is_named_with_its_place(void **state)
+{
+    (void)state;
+    static const util_variant variants[] = {
+        {"\"lane\": \"gemv\", ",                  "",                                         "$.lane: is missing"                                       },
+        {"\"lane\": \"gemv\"",                    "\"lane\": \"gemv\", \"lane\": \"gemv\"",   "$.lane: the key stands here twice"                        },
+        {"box-1",                                 "..",                                       "$.machine_class: is not the name of a machine class"      },
+        {"\"rows\": [",                           "\"rows\": [], \"row\": [",                 "$.row: unknown key"                                       },
+        {"\"clean\": true",                       "\"clean\": \"yes\"",                       "$._meta.clean: expected true or false"                    },
+        {"\"contaminated\": 0",                   "\"contaminated\": 2",                      "$._meta.contaminated: is 2"                               },
+        {"\"load\"",                              "\"loud\"",                                 "$._meta.loud: unknown key"                                },
+        {"\"name\":\"b\"",                        "\"name\":\"a b\"",                         "$.rows[0].name: cannot be a benchmark's name"             },
+        {"\"metric\":\"real_time\"",              "\"metric\":\"\"",                          "$.rows[0].metric: expected text"                          },
+        {"\"median\":20",                         "\"median\":19.9",                          "$.rows[0].median: is 19.9, but the launches' median is 20"},
+        {"[30,10,20]",                            "[30,11,21]",                               "$.rows[0].median: is 20, but the launches' median is 21"  },
+        {"[30,10,20]",                            "[30,0,20]",                                "$.rows[0].launches[1]: is 0"                              },
+        {"[30,10,20]",                            "[30,-10,20]",                              "$.rows[0].launches[1]: is -10"                            },
+        {"[30,10,20]",                            "[30,1e999,20]",                            "$.rows[0].launches[1]: the number is too large"           },
+        {"[30,10,20]",                            "[30,null,20]",                             "$.rows[0].launches[1]: expected a number"                 },
+        {"[30,10,20]",                            "[]",                                       "$.rows[0].launches: expected 1 to 1000 launches"          },
+        {"[30,10,20]",                            "30",                                       "$.rows[0].launches: expected an array"                    },
+        {"\"better\":\"lower\"",                  "\"better\":\"less\"",                      "$.rows[0].better: is 'less'"                              },
+        {"\"within\":-1",                         "\"within\":-2",                            "$.rows[0].within: is -2"                                  },
+        {"{\"name\":\"a\",\"metric\":\"tokens\"", "{\"name\":\"b\",\"metric\":\"real_time\"",
+         "b, real_time is there twice"                                                                                                                   },
+    };
+    for (size_t i = 0; i < RL_COUNT(variants); i++) {
+        rl_baseline b;
+        rl_error err = {0};
+        char *text = util_replaced(good, variants[i].from, variants[i].to);
+        if (parse(&b, text, &err) != RL_ERR_FORMAT) fail_msg("accepted with '%s'", variants[i].to);
+        util_assert_contains(err.text, "b.json: ");
+        util_assert_contains(err.text, variants[i].says);
+        rl_baseline_free(&b);
+        free(text);
+    }
+}
+
+static void another_schema_is_told_apart_from_a_broken_file(void **state)
+{
+    (void)state;
+    rl_baseline b;
+    rl_error err = {0};
+    static const char other[] = "{\"schema\": 7, \"whatever\": []}";
+    assert_int_equal(parse(&b, other, &err), RL_ERR_UNSUPPORTED);
+    assert_string_equal(err.text, "b.json: schema 7, this ridgeline reads 1: recalibrate");
+    assert_int_equal(parse(&b, "{\"schema\": \"1\"}", &err), RL_ERR_FORMAT);
+    assert_int_equal(parse(&b, "{}", &err), RL_ERR_FORMAT);
+    assert_int_equal(parse(&b, "[1]", &err), RL_ERR_FORMAT);
+    assert_int_equal(parse(&b, "", &err), RL_ERR_FORMAT);
+}
+
+static void a_baseline_cut_anywhere_is_refused(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n + 1 < strlen(good); n++) {
+        rl_baseline b;
+        char *text = malloc(n + 1);
+        assert_non_null(text);
+        memcpy(text, good, n);
+        text[n] = '\0';
+        assert_int_equal(rl_baseline_parse(&b, "cut", text, n, NULL), RL_ERR_FORMAT);
+        rl_baseline_free(&b);
+        free(text);
+    }
+}
+
+static void every_byte_may_be_anything(void **state)
+{
+    (void)state;
+    static const char bytes[] = {'\0', '\x01', '"', '\\', '{', '}', '[',   ']',
+                                 ',',  ':',    '-', '9',  'e', 'n', '\xff'};
+    char *text = strdup(good);
+    assert_non_null(text);
+    for (size_t i = 0; i < strlen(good); i++)
+        for (size_t k = 0; k < sizeof bytes; k++) {
+            rl_baseline b;
+            rl_error err = {0};
+            text[i] = bytes[k];
+            if (rl_baseline_parse(&b, "b", text, strlen(good), &err) == RL_OK)
+                assert_non_null(rl_baseline_find(&b, b.rows[0].name, b.rows[0].metric));
+            else
+                assert_true(err.text[0] != '\0');
+            rl_baseline_free(&b);
+            text[i] = good[i];
+        }
+    free(text);
+}
+
+/* ---- Writing ------------------------------------------------------------------------------------------ */
+
+static void fill(rl_baseline *b)
+{
+    static const rl_part parts[] = {
+        {"brand", "A \"quoted\" CPU"},
+        {"cores", "2"               }
+    };
+    static const char *args[] = {"--a=\"b\""};
+    static double z[] = {300.00001, 100, 200}, a[] = {1.0 / 3};
+    *b = (rl_baseline){
+        .lane = "gemv",
+        .bench = "bench_gemv",
+        .args = args,
+        .n_args = 1,
+        .machine = {"box-1", parts, 2},
+        .timestamp = "2026-08-22T10:00:00Z",
+        .commit = "abc",
+        .reason = "why not",
+        .kernel = "Linux",
+        .tool = "ridgeline 1",
+        .model = "",
+        .clean = true,
+        .launches = 3,
+        .load = (double)NAN,
+        .contaminated = 0.25,
+    };
+    rl_baseline_add(b, &(rl_baseline_row){.name = "z",
+                                          .metric = "real_time",
+                                          .unit = "ns",
+                                          .launches = z,
+                                          .n = 3,
+                                          .within = (double)NAN,
+                                          .note = "a \"note\""});
+    rl_baseline_add(
+        b,
+        &(rl_baseline_row){
+            .name = "a", .metric = "rate", .unit = "", .higher = true, .launches = a, .n = 1, .within = 0.5});
+}
+
+static void what_is_written_is_read_back(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/test_gate_baselineXXXXXX", path[128], sub[64];
+    rl_baseline b, again;
+    rl_error err = {0};
+    assert_non_null(mkdtemp(dir));
+    snprintf(sub, sizeof sub, "%s/box-1", dir);
+    snprintf(path, sizeof path, "%s/gemv.json", sub);
+    fill(&b);
+    if (rl_baseline_write(&b, path, &err) != RL_OK) fail_msg("%s", err.text);
+    if (rl_baseline_read(&again, path, &err) != RL_OK) fail_msg("%s", err.text);
+    const rl_baseline_row *z = rl_baseline_find(&again, "z", "real_time"),
+                          *a = rl_baseline_find(&again, "a", "rate");
+    assert_true(z != NULL && z->n == 3 && z->launches[2] == 300 && z->median == 200 && z->between == 1 &&
+                z->within == -1);
+    assert_string_equal(z->note, "a \"note\"");
+    assert_true(a != NULL && a->higher && a->launches[0] == 0.333333 && a->within == 0.5 && a->note == NULL);
+    assert_string_equal(again.machine.parts[0].value, "A \"quoted\" CPU");
+    assert_string_equal(again.args[0], "--a=\"b\"");
+    assert_string_equal(again.reason, "why not");
+    assert_true(isnan(again.load) && again.contaminated == 0.25);
+    rl_baseline_free(&again);
+    rl_baseline_free(&b);
+
+    /* The text itself: stable, one line a row, sorted, six digits. */
+    char *text;
+    size_t n;
+    assert_int_equal(rl_file_read(path, 1 << 16, &text, &n, &err), RL_OK);
+    util_assert_contains(
+        text,
+        "\"rows\": [\n    {\"name\":\"a\",\"metric\":\"rate\",\"better\":\"higher\",\"median\":0.333333,"
+        "\"within\":0.5,\"between\":0,\"launches\":[0.333333]},\n    {\"name\":\"z\",");
+    util_assert_contains(text, "\n    \"contaminated\": 0.25,\n    \"kernel\": \"Linux\",\n");
+    free(text);
+    unlink(path);
+    rmdir(sub);
+    assert_int_equal(rmdir(dir), 0); /* nothing else was left */
+}
+
+static void a_baseline_that_cannot_be_written_leaves_the_old_one(void **state)
+{
+    (void)state;
+    rl_baseline b;
+    rl_error err = {0};
+    fill(&b);
+    assert_int_equal(rl_baseline_write(&b, "/proc/nothing/gemv.json", &err), RL_ERR_IO);
+    rl_baseline_free(&b);
+}
+
+static void values_keep_six_digits(void **state)
+{
+    (void)state;
+    assert_true(rl_baseline_round(41210.6789) == 41210.7);
+    assert_true(rl_baseline_round(1.23456789e-9) == 1.23457e-9);
+    assert_true(rl_baseline_round(5) == 5);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_are_found_by_name_and_metric),
+        cmocka_unit_test(whatever_is_wrong_is_named_with_its_place),
+        cmocka_unit_test(another_schema_is_told_apart_from_a_broken_file),
+        cmocka_unit_test(a_baseline_cut_anywhere_is_refused),
+        cmocka_unit_test(every_byte_may_be_anything),
+        cmocka_unit_test(what_is_written_is_read_back),
+        cmocka_unit_test(a_baseline_that_cannot_be_written_leaves_the_old_one),
+        cmocka_unit_test(values_keep_six_digits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,651 @@
+/* test_gate_judge.c - what is decided of a row, what of a gate, what of a run; and which exit code wins.
+ *
+ * Each case is a lane, a CSV and a baseline in a few words: launches are numbers, and a line of the CSV is
+ * one repetition of one launch. */
+#include "util_text.h"
+
+#include "gate/decide.h"
+#include "gate/judge.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- The rule of a row
+ * ------------------------------------------------------------------------------------- */
+
+static rl_judgement decide(const double *before, size_t n, const double *now, size_t m, bool higher,
+                           double margin)
+{
+    return rl_decide((rl_side){before, n}, (rl_side){now, m}, higher, margin);
+}
+
+static void a_row_is_decided_by_margin_and_overlap(void **state)
+{
+    (void)state;
+    const double base[] = {98, 99, 100, 100, 100, 101, 102};
+    const struct {
+        double now[3];
+        bool higher;
+        rl_decision decision;
+    } cases[] = {
+        {{99, 100, 101},    false, RL_DECIDED_PASS        },
+        {{108, 109.9, 140}, false, RL_DECIDED_PASS        }, /* apart, but within the margin */
+        {{112, 115, 118},   false, RL_DECIDED_REGRESSED   }, /* beyond it, and apart */
+        {{102, 115, 118},
+         false,                    RL_DECIDED_INCONCLUSIVE}, /* beyond it, but one launch ties with the baseline's worst */
+        {{102.5, 115, 118}, false, RL_DECIDED_REGRESSED   },
+        {{80, 85, 90},      false, RL_DECIDED_IMPROVED    },
+        {{80, 85, 98},      false, RL_DECIDED_PASS        }, /* faster, but not beyond doubt */
+        {{80, 85, 90},      true,  RL_DECIDED_REGRESSED   },
+        {{112, 115, 118},   true,  RL_DECIDED_IMPROVED    },
+        {{90, 91, 92},      true,  RL_DECIDED_PASS        }, /* 100 / 91 is below 1.1 */
+    };
+    for (size_t i = 0; i < RL_COUNT(cases); i++) {
+        rl_judgement j = decide(base, 7, cases[i].now, 3, cases[i].higher, 0.10);
+        if (j.decision != cases[i].decision) fail_msg("case %zu: %d", i, (int)j.decision);
+        assert_true(j.before == 100 && j.now == cases[i].now[1] && j.ratio == j.now / 100);
+    }
+}
+
+static void too_few_launches_decide_nothing(void **state)
+{
+    (void)state;
+    const double slow[] = {200, 201, 202, 203, 204, 205, 206, 207, 208, 209},
+                 base[] = {100, 101, 102, 103, 104, 105, 106, 107, 108, 109};
+    assert_true(fabs(rl_chance_apart(3, 3) - 1.0 / 20) < 1e-15);
+    assert_true(fabs(rl_chance_apart(10, 3) - 1.0 / 286) < 1e-15);
+    assert_true(fabs(rl_chance_apart(3, 10) - 1.0 / 286) < 1e-15);
+    assert_true(fabs(rl_chance_apart(10, 10) - 1.0 / 184756) < 1e-15);
+    assert_int_equal(decide(base, 3, slow, 3, false, 0.1).decision, RL_UNREACHABLE);
+    assert_int_equal(decide(base, 10, slow, 2, false, 0.1).decision, RL_UNREACHABLE);
+    assert_int_equal(decide(base, 10, slow, 3, false, 0.1).decision, RL_DECIDED_REGRESSED);
+    assert_int_equal(rl_launches_needed(10), 3);
+    assert_int_equal(rl_launches_needed(3), 7);
+    assert_int_equal(rl_launches_needed(5), 4); /* 1/126 */
+    assert_int_equal(rl_launches_needed(1), 99);
+}
+
+/* ---- A run
+ * ------------------------------------------------------------------------------------------------- */
+
+#define HEADER                                                                                               \
+    "name,iterations,real_time,time_unit,error_occurred,error_message,launch,repetition,contaminated,bw_"    \
+    "pct,max_error\n"
+#define RELATIVE                                                                                             \
+    "{\"kind\":\"relative\",\"rows\":\"^k/\",\"metric\":\"real_time\",\"better\":\"lower\",\"margin\":0.1}"
+
+typedef struct {
+    rl_lane lane;
+    rl_samples samples;
+    rl_baseline baseline;
+    rl_verdict_set v;
+} trial;
+
+/* What a trial is made of. Text is appended to; NULL baseline: the lane is judged without. */
+typedef struct {
+    const char *gates, *csv, *baseline; /* baseline: its rows, as JSON */
+    bool quick, cpu_known;
+    uint32_t cpu;
+    const char *lane_more; /* more keys of the lane */
+} setup;
+
+static char csv_text[1 << 16];
+
+static void csv_start(void) { strcpy(csv_text, HEADER); }
+
+static void csv_add(const char *name, const double *times, size_t n, double bw, double error)
+{
+    for (size_t i = 0; i < n; i++)
+        snprintf(csv_text + strlen(csv_text), sizeof csv_text - strlen(csv_text),
+                 "%s,10,%.9g,ns,,,%zu,0,0,%.9g,%.9g\n", name, times[i], i + 1, bw, error);
+}
+
+static void csv_line(const char *line)
+{
+    snprintf(csv_text + strlen(csv_text), sizeof csv_text - strlen(csv_text), "%s\n", line);
+}
+
+static const double steady[] = {100, 101, 102, 103, 104, 105, 106},
+                    slow[] = {150, 151, 152, 153, 154, 155, 156};
+
+static void judge(trial *t, const setup *s)
+{
+    static char lane[8192], baseline[8192];
+    rl_error err = {0};
+    snprintf(lane, sizeof lane,
+             "{\"schema\":1,\"lane\":\"l\",\"bench\":\"b\",\"launches\":7,\"timeout_s\":9%s,\"gates\":[%s]}",
+             s->lane_more != NULL ? s->lane_more : "", s->gates);
+    if (rl_lane_parse(&t->lane, "l", "lane", lane, strlen(lane), &err) != RL_OK) fail_msg("%s", err.text);
+    if (rl_samples_parse(&t->samples, "csv", s->csv, strlen(s->csv), &err) != RL_OK) fail_msg("%s", err.text);
+    memset(&t->baseline, 0, sizeof t->baseline);
+    rl_verdict_open(&t->v, "l", s->quick);
+    t->v.baseline_state = rl_lane_needs_baseline(&t->lane) ? RL_BASELINE_MISSING : RL_BASELINE_NOT_NEEDED;
+    if (s->baseline != NULL) {
+        snprintf(baseline, sizeof baseline,
+                 "{\"schema\":1,\"lane\":\"l\",\"machine_class\":\"m\",\"bench\":\"b\",\"args\":[],\"_meta\":"
+                 "{\"timestamp\":"
+                 "\"t\",\"commit\":\"c\",\"clean\":true,\"launches\":7,\"contaminated\":0,\"machine\":{}},"
+                 "\"rows\":[%s]}",
+                 s->baseline);
+        if (rl_baseline_parse(&t->baseline, "base", baseline, strlen(baseline), &err) != RL_OK)
+            fail_msg("%s", err.text);
+        t->v.baseline_state = RL_BASELINE_USED;
+    }
+    rl_judge(&t->v, &(rl_judge_input){.lane = &t->lane,
+                                      .quick = s->quick,
+                                      .samples = &t->samples,
+                                      .baseline = s->baseline != NULL ? &t->baseline : NULL,
+                                      .cpu_known = s->cpu_known,
+                                      .cpu = s->cpu});
+}
+
+static void end(trial *t)
+{
+    rl_verdict_free(&t->v);
+    rl_baseline_free(&t->baseline);
+    rl_samples_free(&t->samples);
+    rl_lane_free(&t->lane);
+}
+
+#define ROW(name)                                                                                            \
+    "{\"name\":\"" name                                                                                      \
+    "\",\"metric\":\"real_time\",\"unit\":\"ns\",\"better\":\"lower\",\"median\":103,\"within\":-1,"         \
+    "\"between\":0.06,\"launches\":[100,101,102,103,104,105,106]}"
+
+static const rl_finding *find(const trial *t, const char *benchmark)
+{
+    for (size_t i = 0; i < t->v.n_findings; i++)
+        if (strcmp(t->v.findings[i].benchmark, benchmark) == 0) return &t->v.findings[i];
+    fail_msg("no finding about %s", benchmark);
+    return NULL;
+}
+
+static void expect(const trial *t, const char *benchmark, rl_verdict verdict, const char *says)
+{
+    const rl_finding *f = find(t, benchmark);
+    if (f->verdict != verdict) fail_msg("%s: %s (%s)", benchmark, rl_verdict_name(f->verdict), f->reason);
+    util_assert_contains(f->reason, says);
+}
+
+static void the_same_numbers_pass(void **state)
+{
+    (void)state;
+    trial t;
+    csv_start();
+    csv_add("k/a", steady, 7, 50, 0);
+    judge(&t, &(setup){.gates = RELATIVE, .csv = csv_text, .baseline = ROW("k/a")});
+    expect(&t, "k/a", RL_PASS, "");
+    const rl_finding *f = find(&t, "k/a");
+    assert_true(f->now == 103 && f->baseline == 103 && f->ratio == 1 && f->n_now == 7 && f->n_baseline == 7);
+    assert_true(fabs(f->spread_now - 6.0 / 103) < 1e-12);
+    assert_true(t.v.expected == 1 && t.v.compared == 1);
+    assert_int_equal(t.v.exit_code, RL_EXIT_PASS);
+    end(&t);
+}
+
+static void everything_wrong_is_listed_worst_first(void **state)
+{
+    (void)state;
+    trial t;
+    csv_start();
+    csv_add("k/ok", steady, 7, 50, 0);
+    csv_add("k/slow", slow, 7, 50, 0);
+    const double slower[] = {300, 301, 302, 303, 304, 305, 306}, wide[] = {99, 140, 150, 150, 150, 150, 150};
+    csv_add("k/slower", slower, 7, 50, 0);
+    csv_add("k/wide", wide, 7, 50, 0);
+    csv_add("k/new", steady, 7, 50, 0);
+    const double fast[] = {50, 51, 52, 53, 54, 55, 56};
+    csv_add("k/fast", fast, 7, 50, 0);
+    csv_add("other", steady, 7, 50, 0);
+    judge(&t, &(setup){.gates = RELATIVE,
+                       .csv = csv_text,
+                       .baseline = ROW("k/ok") "," ROW("k/slow") "," ROW("k/slower") "," ROW(
+                           "k/gone") "," ROW("k/wide") "," ROW("k/fast")});
+    static const struct {
+        const char *name;
+        rl_verdict verdict;
+    } order[] = {
+        {"k/slower", RL_REGRESSED   },
+        {"k/slow",   RL_REGRESSED   },
+        {"k/gone",   RL_BROKEN      },
+        {"k/wide",   RL_INCONCLUSIVE},
+        {"k/fast",   RL_IMPROVED    },
+        {"k/new",    RL_NEW         },
+        {"k/ok",     RL_PASS        }
+    };
+    assert_int_equal(t.v.n_findings, RL_COUNT(order));
+    for (size_t i = 0; i < RL_COUNT(order); i++) {
+        assert_string_equal(t.v.findings[i].benchmark, order[i].name);
+        assert_int_equal(t.v.findings[i].verdict, order[i].verdict);
+        assert_int_equal(t.v.findings[i].reason[0] != '\0', order[i].verdict != RL_PASS);
+    }
+    expect(&t, "k/gone", RL_BROKEN, "missing: the baseline has it, this run has not");
+    expect(&t, "k/slow", RL_REGRESSED, "now 150 ns to 156 ns in 7 launches, baseline 100 ns to 106 ns in 7");
+    assert_true(t.v.expected == 6 && t.v.compared == 5);
+    assert_true(t.v.n_ungated == 1 && strcmp(t.v.ungated[0], "other") == 0);
+    assert_int_equal(t.v.exit_code, RL_EXIT_REGRESSION);
+    end(&t);
+}
+
+static void a_new_row_is_listed_and_passes(void **state)
+{
+    (void)state;
+    trial t;
+    csv_start();
+    csv_add("k/a", steady, 7, 50, 0);
+    csv_add("k/b", slow, 7, 50, 0);
+    judge(&t, &(setup){.gates = RELATIVE, .csv = csv_text, .baseline = ROW("k/a")});
+    expect(&t, "k/b", RL_NEW, "not in the baseline");
+    assert_int_equal(t.v.exit_code, RL_EXIT_PASS);
+    end(&t);
+}
+
+/* Each line stands in for one launch of k/a, or is added; the verdict must be BROKEN and the exit code 2. */
+static void a_row_without_meaning_is_broken(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *says;
+    } cases[] = {
+        {"k/a,10,nan,ns,,,7,0,0,1,0",       "line 8: real_time is nan, expected a number above 0"    },
+        {"k/a,10,inf,ns,,,7,0,0,1,0",       "line 8: real_time is inf"                               },
+        {"k/a,10,0,ns,,,7,0,0,1,0",         "line 8: real_time is 0"                                 },
+        {"k/a,10,-5,ns,,,7,0,0,1,0",        "line 8: real_time is -5"                                },
+        {"k/a,10,,ns,,,7,0,0,1,0",          "line 8: real_time is empty"                             },
+        {"k/a,0,5,ns,,,7,0,0,1,0",          "line 8: iterations is 0"                                },
+        {"k/a,10,106,us,,,7,0,0,1,0",       "time_unit is 'ns' in line 7 and 'us' in line 8"         },
+        {"k/a,10,106,parsec,,,7,0,0,1,0",   "line 8: time_unit is 'parsec'"                          },
+        {"k/a,10,106,ns,,,6,0,0,1,0",       "launch 6, repetition 0 is there twice, in lines 7 and 8"},
+        {"k/a,,,,true,wrong sum,7,0,,,",    "failed: wrong sum"                                      },
+        {"k/a,,,,false,no such ISA,7,0,,,", "skipped in launch 7, but not throughout: no such ISA"   },
+        {"k/b,10,106,ns,,,7,0,0,1,0",       "in 6 of 7 launches only"                                },
+    };
+    for (size_t i = 0; i < RL_COUNT(cases); i++) {
+        trial t;
+        csv_start();
+        csv_add("k/a", steady, 6, 50, 0);
+        csv_line(cases[i].line);
+        csv_add("k/c", steady, 7, 50, 0);
+        judge(&t, &(setup){.gates = RELATIVE, .csv = csv_text, .baseline = ROW("k/a") "," ROW("k/c")});
+        expect(&t, "k/a", RL_BROKEN, cases[i].says);
+        expect(&t, "k/c", RL_PASS, ""); /* the others are judged all the same */
+        assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
+        end(&t);
+    }
+}
+
+static void a_unit_that_changed_since_the_baseline_is_broken(void **state)
+{
+    (void)state;
+    trial t;
+    csv_start();
+    csv_add("k/a", steady, 7, 50, 0);
+    char *row = util_replaced(ROW("k/a"), "\"ns\"", "\"us\"");
+    judge(&t, &(setup){.gates = RELATIVE, .csv = csv_text, .baseline = row});
+    expect(&t, "k/a", RL_BROKEN, "measured in 'ns', the baseline in 'us'");
+    assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
+    end(&t);
+    free(row);
+}
+
+static void too_few_launches_are_a_broken_measurement(void **state)
+{
+    (void)state;
+    trial t;
+    csv_start();
+    csv_add("k/a", steady, 2, 50, 0); /* well within the margin: but so would be anything */
+    judge(&t, &(setup){.gates = RELATIVE, .csv = csv_text, .baseline = ROW("k/a")});
+    expect(&t, "k/a", RL_BROKEN, "2 launches against 7 of the baseline cannot tell a regression from chance");
+    util_assert_contains(find(&t, "k/a")->reason, "at least 3 launches needed");
+    assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
+    end(&t);
+}
+
+static void a_baseline_row_that_no_gate_looks_at_is_broken(void **state)
+{
+    (void)state;
+    trial t;
+    csv_start();
+    csv_add("k/a", steady, 7, 50, 0);
+    csv_add("x", steady, 7, 50, 0);
+    judge(&t, &(setup){.gates = RELATIVE, .csv = csv_text, .baseline = ROW("k/a") "," ROW("x")});
+    expect(&t, "x", RL_BROKEN, "no gate looks at that any more");
+    assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
+    end(&t);
+}
+
+/* ---- Gates
+ * -------------------------------------------------------------------------------------------------- */
+
+static void floors_and_ceilings_hold_without_a_baseline(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *gate;
+        double bw, error;
+        rl_verdict verdict;
+    } cases[] = {
+        {"{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":60}",        60,   0,      RL_PASS     },
+        {"{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":60}",        59.9, 0,      RL_REGRESSED},
+        {"{\"kind\":\"ceiling\",\"rows\":\"k\",\"metric\":\"max_error\",\"max\":1e-4}", 60,   1e-4,   RL_PASS     },
+        {"{\"kind\":\"ceiling\",\"rows\":\"k\",\"metric\":\"max_error\",\"max\":1e-4}", 60,   0,      RL_PASS     },
+        {"{\"kind\":\"ceiling\",\"rows\":\"k\",\"metric\":\"max_error\",\"max\":1e-4}", 60,   1.1e-4,
+         RL_REGRESSED                                                                                             },
+        {"{\"kind\":\"ceiling\",\"rows\":\"k\",\"metric\":\"max_error\",\"max\":0}",    60,   1e-30,  RL_REGRESSED},
+        {"{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"max_error\",\"min\":-1}",     60,   -2,     RL_REGRESSED},
+    };
+    for (size_t i = 0; i < RL_COUNT(cases); i++) {
+        trial t;
+        csv_start();
+        csv_add("k/a", steady, 1, cases[i].bw, cases[i].error);
+        judge(&t, &(setup){.gates = cases[i].gate, .csv = csv_text});
+        const bool pass = cases[i].verdict == RL_PASS;
+        expect(&t, "k/a", cases[i].verdict, pass ? "" : "the median launch is ");
+        assert_int_equal(t.v.exit_code, pass ? RL_EXIT_PASS : RL_EXIT_REGRESSION);
+        end(&t);
+    }
+}
+
+static void the_worst_repetition_counts_where_a_gate_says_so(void **state)
+{
+    (void)state;
+    trial t;
+    csv_start();
+    csv_add("k/a", steady, 6, 50, 0);
+    csv_line("k/a,10,100,ns,,,7,0,0,50,0.5");
+    judge(&t, &(setup){.csv = csv_text,
+                       .gates = "{\"kind\":\"ceiling\",\"rows\":\"k\",\"metric\":\"max_error\",\"max\":0.1},"
+                                "{\"kind\":\"ceiling\",\"rows\":\"k\",\"metric\":\"max_error\",\"max\":0.1,"
+                                "\"of\":\"worst\",\"note\":\"bit for bit\"}"});
+    assert_int_equal(t.v.count[RL_PASS], 1);
+    expect(&t, "k/a", RL_REGRESSED, "the worst repetition is above the ceiling of 0.1 (bit for bit)");
+    end(&t);
+}
+
+static void a_portable_failure_wins_over_a_missing_baseline(void **state)
+{
+    (void)state;
+    trial t;
+    static const char gates[] =
+        RELATIVE ",{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":60}";
+    csv_start();
+    csv_add("k/a", steady, 7, 50, 0);
+    judge(&t, &(setup){.gates = gates, .csv = csv_text});
+    assert_int_equal(t.v.count[RL_REGRESSED], 1);
+    assert_int_equal(t.v.count[RL_NEW], 1);
+    assert_int_equal(t.v.exit_code, RL_EXIT_REGRESSION);
+    end(&t);
+    csv_start();
+    csv_add("k/a", steady, 7, 70, 0);
+    judge(&t, &(setup){.gates = gates, .csv = csv_text});
+    assert_int_equal(t.v.exit_code, RL_EXIT_NO_BASELINE);
+    end(&t);
+    csv_start();
+    csv_add("k/a", steady, 7, 70, 0);
+    csv_line("k/b,10,nan,ns,,,7,0,0,70,0");
+    judge(&t, &(setup){.gates = gates, .csv = csv_text});
+    assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN); /* a broken measurement, too */
+    end(&t);
+}
+
+static void the_worst_exit_code_has_an_order(void **state)
+{
+    (void)state;
+    const int order[] = {RL_EXIT_BAD_USAGE, RL_EXIT_REGRESSION, RL_EXIT_BROKEN, RL_EXIT_NO_BASELINE,
+                         RL_EXIT_PASS};
+    for (size_t i = 0; i < RL_COUNT(order); i++)
+        for (size_t k = i; k < RL_COUNT(order); k++) {
+            assert_int_equal(rl_exit_worst(order[i], order[k]), order[i]);
+            assert_int_equal(rl_exit_worst(order[k], order[i]), order[i]);
+        }
+}
+
+static void a_gate_that_matches_nothing_is_broken_unless_it_says_why(void **state)
+{
+    (void)state;
+    const uint32_t avx2 = RL_CPU_AVX2;
+    const struct {
+        const char *more;
+        bool cpu_known;
+        uint32_t cpu;
+        rl_verdict verdict;
+        const char *says;
+    } cases[] = {
+        {"",                                  true,  avx2, RL_BROKEN,         "the gate matches no row, so it cannot fail"   },
+        {",\"optional\":\"only on Sundays\"", true,  avx2, RL_NOT_APPLICABLE, "only on Sundays"                              },
+        {",\"isa\":\"avx2\"",                 true,  0,    RL_NOT_APPLICABLE, "needs avx2, and this machine's best is scalar"},
+        {",\"isa\":\"avx2\"",                 true,  avx2, RL_BROKEN,
+         "avx2 runs on this machine, but the gate matches no row"                                                            },
+        {",\"isa\":\"avx2\"",                 false, 0,    RL_BROKEN,
+         "whether avx2 runs where the samples were taken is not known here"                                                  },
+    };
+    for (size_t i = 0; i < RL_COUNT(cases); i++) {
+        trial t;
+        char gates[512];
+        snprintf(gates, sizeof gates,
+                 "{\"kind\":\"floor\",\"rows\":\"zzz\",\"metric\":\"bw_pct\",\"min\":60%s},"
+                 "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":1}",
+                 cases[i].more);
+        csv_start();
+        csv_add("k/a", steady, 1, 50, 0);
+        judge(&t, &(setup){
+                      .gates = gates, .csv = csv_text, .cpu_known = cases[i].cpu_known, .cpu = cases[i].cpu});
+        expect(&t, "rows /zzz/", cases[i].verdict, cases[i].says);
+        assert_int_equal(t.v.exit_code, cases[i].verdict == RL_BROKEN ? RL_EXIT_BROKEN : RL_EXIT_PASS);
+        end(&t);
+    }
+}
+
+static void a_metric_that_is_not_there_is_broken(void **state)
+{
+    (void)state;
+    trial t;
+    csv_start();
+    csv_add("k/a", steady, 1, 50, 0);
+    csv_line("k/b,10,5,ns,,,1,0,0,,");
+    judge(&t, &(setup){.csv = csv_text,
+                       .gates = "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"ref_ratio\",\"min\":2},"
+                                "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":2}"});
+    expect(&t, "rows /k/", RL_BROKEN, "the CSV has no column ref_ratio");
+    expect(&t, "k/b", RL_BROKEN, "line 3: bw_pct is empty, expected a number");
+    expect(&t, "k/a", RL_PASS, "");
+    assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
+    end(&t);
+}
+
+static void a_run_in_which_nothing_is_judged_is_broken(void **state)
+{
+    (void)state;
+    trial t;
+    csv_start();
+    csv_line("k/a,,,,false,no such ISA,1,0,,,");
+    judge(&t, &(setup){.csv = csv_text,
+                       .gates = "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":2}"});
+    expect(&t, "k/a", RL_NOT_APPLICABLE, "skipped: no such ISA");
+    assert_int_equal(t.v.n_problems, 1);
+    util_assert_contains(t.v.problems[0], "nothing was judged");
+    assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
+    end(&t);
+}
+
+static void a_kernel_that_is_lost_is_broken(void **state)
+{
+    (void)state;
+    trial t;
+    static const char gates[] =
+        RELATIVE ",{\"kind\":\"floor\",\"rows\":\"k/a\",\"metric\":\"bw_pct\",\"min\":2,\"isa\":\"avx2\"}";
+    csv_start();
+    csv_line("k/a,,,,false,no such ISA,1,0,,,");
+    csv_add("k/b", steady, 7, 50, 0);
+    judge(
+        &t,
+        &(setup){
+            .csv = csv_text, .gates = gates, .baseline = ROW("k/b"), .cpu_known = true, .cpu = RL_CPU_AVX2});
+    expect(&t, "k/a", RL_BROKEN, "skipped, although avx2 runs here: no such ISA");
+    end(&t);
+    judge(&t, &(setup){.csv = csv_text, .gates = gates, .baseline = ROW("k/b"), .cpu_known = true, .cpu = 0});
+    expect(&t, "k/a", RL_NOT_APPLICABLE, "skipped: no such ISA");
+    assert_int_equal(t.v.exit_code, RL_EXIT_PASS);
+    end(&t);
+    judge(&t, &(setup){
+                  .csv = csv_text, .gates = gates, .baseline = ROW("k/a") "," ROW("k/b"), .cpu_known = true});
+    assert_int_equal(t.v.count[RL_BROKEN], 1);
+    expect(&t, "k/a", RL_BROKEN, "missing: the baseline has it, this run skipped it");
+    assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
+    end(&t);
+}
+
+static void a_quick_run_expects_what_its_filter_selects(void **state)
+{
+    (void)state;
+    trial t;
+    static const char more[] = ",\"quick\":{\"filter\":\"^k/a$\"}";
+    static const char gates[] =
+        RELATIVE ",{\"kind\":\"floor\",\"rows\":\"k/b\",\"metric\":\"bw_pct\",\"min\":2,\"quick\":false}";
+    csv_start();
+    csv_add("k/a", steady, 7, 50, 0);
+    const setup quick = {.csv = csv_text,
+                         .gates = gates,
+                         .baseline = ROW("k/a") "," ROW("k/b"),
+                         .quick = true,
+                         .lane_more = more};
+    judge(&t, &quick);
+    expect(&t, "rows /k/b/", RL_NOT_APPLICABLE, "left out of quick runs");
+    assert_true(t.v.expected == 1 && t.v.compared == 1);
+    assert_int_equal(t.v.exit_code, RL_EXIT_PASS);
+    end(&t);
+    setup full = quick;
+    full.quick = false;
+    judge(&t, &full);
+    assert_true(t.v.expected == 2 && t.v.compared == 1);
+    assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
+    end(&t);
+}
+
+static void a_regression_among_disturbed_repetitions_is_a_broken_measurement(void **state)
+{
+    (void)state;
+    trial t;
+    char *disturbed;
+    csv_start();
+    csv_add("k/a", slow, 7, 50, 0.5);
+    disturbed = strdup(csv_text);
+    assert_non_null(disturbed);
+    static const char gates[] =
+        RELATIVE ",{\"kind\":\"ceiling\",\"rows\":\"k\",\"metric\":\"max_error\",\"max\":0.1}";
+    char *at = disturbed;
+    for (int i = 0; i < 4 && (at = strstr(at, ",0,0,50")) != NULL; i++, at++) memcpy(at, ",0,1,50", 7);
+    judge(&t, &(setup){.csv = disturbed, .gates = gates, .baseline = ROW("k/a")});
+    assert_int_equal(t.v.contaminated, 4);
+    assert_int_equal(t.v.findings[0].verdict, RL_REGRESSED); /* no neighbour makes an error larger */
+    assert_string_equal(t.v.findings[0].metric, "max_error");
+    assert_int_equal(t.v.findings[1].verdict, RL_BROKEN);
+    util_assert_contains(t.v.findings[1].reason,
+                         "4 of 7 repetitions were disturbed from outside: measure again");
+    end(&t);
+    free(disturbed);
+}
+
+static void samples_of_a_dry_run_are_broken(void **state)
+{
+    (void)state;
+    trial t;
+    csv_start();
+    csv_add("k/a", steady, 1, 50, 0);
+    judge(&t, &(setup){.csv = csv_text,
+                       .gates = "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":2}"});
+    assert_int_equal(t.v.exit_code, RL_EXIT_PASS);
+    rl_verdict_free(&t.v);
+    rl_origin origin = {.dry_run = true};
+    rl_verdict_open(&t.v, "l", false);
+    t.v.baseline_state = RL_BASELINE_NOT_NEEDED;
+    rl_judge(&t.v, &(rl_judge_input){.lane = &t.lane, .samples = &t.samples, .origin = &origin});
+    assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
+    end(&t);
+}
+
+/* ---- Which baseline may be used
+ * ------------------------------------------------------------------------------- */
+
+static void a_baseline_must_be_of_the_same_lane_class_arguments_and_model(void **state)
+{
+    (void)state;
+    const rl_part two[] =
+        {
+            {"cores", "2"}
+    },
+                  four[] = {{"cores", "4"}};
+    const char *args[] = {"--a"}, *other_args[] = {"--b"}, *reason;
+    rl_pool pool = {0};
+    rl_lane lane = {
+        .name = "l", .bench = "b", .full = {.args = args, .n_args = 1}
+    };
+    rl_origin origin = {
+        .machine = {"m", two, 1},
+          .model = ""
+    };
+    rl_baseline good =
+                    {
+                        .lane = "l",
+                        .bench = "b",
+                        .args = args,
+                        .n_args = 1,
+                        .machine = {"m", two, 1},
+                        .model = ""
+    },
+                b = good;
+    assert_int_equal(rl_baseline_check(&b, &lane, &origin, &pool, &reason), RL_BASELINE_USED);
+    assert_string_equal(reason, "");
+    struct {
+        rl_baseline b;
+        const char *says;
+    } cases[6] = {
+        {good, "it is of lane x, not l"                                   },
+        {good, "it is of class n, the samples are of m (cores: 4, here 2)"},
+        {good, "class m is made of other parts there: cores: 4, here 2"   },
+        {good, "bench or arguments have changed"                          },
+        {good, "bench or arguments have changed"                          },
+        {good, "it was measured with model 12-ab, the samples with none"  }
+    };
+    cases[0].b.lane = "x";
+    cases[1].b.machine = (rl_machine){"n", four, 1};
+    cases[2].b.machine = (rl_machine){"m", four, 1};
+    cases[3].b.args = other_args;
+    cases[4].b.n_args = 0;
+    cases[5].b.model = "12-ab";
+    for (size_t i = 0; i < RL_COUNT(cases); i++) {
+        assert_int_equal(rl_baseline_check(&cases[i].b, &lane, &origin, &pool, &reason), RL_BASELINE_OTHER);
+        util_assert_contains(reason, cases[i].says);
+    }
+    rl_pool_free(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_row_is_decided_by_margin_and_overlap),
+        cmocka_unit_test(too_few_launches_decide_nothing),
+        cmocka_unit_test(the_same_numbers_pass),
+        cmocka_unit_test(everything_wrong_is_listed_worst_first),
+        cmocka_unit_test(a_new_row_is_listed_and_passes),
+        cmocka_unit_test(a_row_without_meaning_is_broken),
+        cmocka_unit_test(a_unit_that_changed_since_the_baseline_is_broken),
+        cmocka_unit_test(too_few_launches_are_a_broken_measurement),
+        cmocka_unit_test(a_baseline_row_that_no_gate_looks_at_is_broken),
+        cmocka_unit_test(floors_and_ceilings_hold_without_a_baseline),
+        cmocka_unit_test(the_worst_repetition_counts_where_a_gate_says_so),
+        cmocka_unit_test(a_portable_failure_wins_over_a_missing_baseline),
+        cmocka_unit_test(the_worst_exit_code_has_an_order),
+        cmocka_unit_test(a_gate_that_matches_nothing_is_broken_unless_it_says_why),
+        cmocka_unit_test(a_metric_that_is_not_there_is_broken),
+        cmocka_unit_test(a_run_in_which_nothing_is_judged_is_broken),
+        cmocka_unit_test(a_kernel_that_is_lost_is_broken),
+        cmocka_unit_test(a_quick_run_expects_what_its_filter_selects),
+        cmocka_unit_test(a_regression_among_disturbed_repetitions_is_a_broken_measurement),
+        cmocka_unit_test(samples_of_a_dry_run_are_broken),
+        cmocka_unit_test(a_baseline_must_be_of_the_same_lane_class_arguments_and_model),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
