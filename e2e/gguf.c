@@ -53,7 +53,7 @@ static rl_status open_any(rl_gguf **out, const void *data, size_t size, const ch
     g->data = data;
     g->size = size;
     rl_status status = data == NULL ? map_file(g, err) : RL_OK;
-    if (status == RL_OK) status = gguf_parse(g, err);
+    if (status == RL_OK) status = rl_gguf_parse(g, err);
     if (status != RL_OK) {
         rl_gguf_close(g);
         return status;
@@ -132,12 +132,12 @@ const char *rl_gguf_type_name(rl_gguf_type type)
 
 static bool is_int(rl_gguf_type type)
 {
-    return gguf_type_bytes(type) > 0 && type != RL_GGUF_F32 && type != RL_GGUF_F64 && type != RL_GGUF_BOOL;
+    return rl_gguf_type_bytes(type) > 0 && type != RL_GGUF_F32 && type != RL_GGUF_F64 && type != RL_GGUF_BOOL;
 }
 
 static int64_t load_int(rl_gguf_type type, const uint8_t *p)
 {
-    const uint32_t low = p[0], half = gguf_type_bytes(type) > 1 ? low | (uint32_t)p[1] << 8 : low;
+    const uint32_t low = p[0], half = rl_gguf_type_bytes(type) > 1 ? low | (uint32_t)p[1] << 8 : low;
     switch (type) {
     case RL_GGUF_U8:
     case RL_GGUF_BOOL:
@@ -192,13 +192,13 @@ rl_gguf_array rl_gguf_kv_array(const rl_gguf_kv *kv)
 int64_t rl_gguf_int_at(const rl_gguf_array *a, size_t i)
 {
     assert(i < a->count);
-    return load_int(a->type, a->data + i * gguf_type_bytes(a->type));
+    return load_int(a->type, a->data + i * rl_gguf_type_bytes(a->type));
 }
 
 double rl_gguf_real_at(const rl_gguf_array *a, size_t i)
 {
     assert(i < a->count);
-    return load_real(a->type, a->data + i * gguf_type_bytes(a->type));
+    return load_real(a->type, a->data + i * rl_gguf_type_bytes(a->type));
 }
 
 bool rl_gguf_next_str(rl_gguf_array *a, rl_gguf_str *out)

@@ -93,7 +93,7 @@ static rl_status read_name(cursor *c, const char *what, size_t max)
     return RL_OK;
 }
 
-size_t gguf_type_bytes(rl_gguf_type type)
+size_t rl_gguf_type_bytes(rl_gguf_type type)
 {
     static const uint8_t bytes[RL_GGUF_TYPE_COUNT] = {
         [RL_GGUF_U8] = 1,  [RL_GGUF_I8] = 1,  [RL_GGUF_U16] = 2, [RL_GGUF_I16] = 2,
@@ -119,7 +119,7 @@ static rl_status read_type(cursor *c, rl_gguf_type *out)
 /* `count` values of a type of fixed size. */
 static rl_status skip_fixed(cursor *c, rl_gguf_type type, uint64_t count)
 {
-    const size_t size = gguf_type_bytes(type);
+    const size_t size = rl_gguf_type_bytes(type);
     if (count > left(c) / size)
         return fail(c, RL_ERR_FORMAT, "%" PRIu64 " values of type %s, the file has %zu bytes left", count,
                     rl_gguf_type_name(type), left(c));
@@ -139,7 +139,7 @@ static rl_status skip_array(cursor *c, int depth)
     rl_status status = read_type(c, &type);
     if (status == RL_OK) status = read_u64(c, "an array", &count);
     if (status != RL_OK) return status;
-    if (gguf_type_bytes(type) > 0) return skip_fixed(c, type, count);
+    if (rl_gguf_type_bytes(type) > 0) return skip_fixed(c, type, count);
     if (type == RL_GGUF_ARRAY && depth >= RL_GGUF_DEPTH_MAX)
         return fail(c, RL_ERR_FORMAT, "arrays nested deeper than %d", RL_GGUF_DEPTH_MAX);
     const size_t least = type == RL_GGUF_STR ? 8 : 12; /* an empty string, an empty array */
@@ -397,7 +397,7 @@ static rl_status check_tensors(cursor *c)
     return RL_OK;
 }
 
-rl_status gguf_parse(rl_gguf *g, rl_error *err)
+rl_status rl_gguf_parse(rl_gguf *g, rl_error *err)
 {
     cursor c = {.g = g, .err = err, .part = "header"};
     rl_status status = parse_header(&c);

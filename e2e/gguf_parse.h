@@ -19,11 +19,12 @@ struct rl_gguf {
     const rl_gguf_tensor **tensor_by_name; /* owned, sorted */
 };
 
-/* Fills everything below `mapped` from path, data and size. On failure what was allocated stays for rl_gguf_close. */
-rl_status gguf_parse(rl_gguf *g, rl_error *err);
+/* Fills everything below `mapped` from path, data and size. On failure what was allocated stays for
+ * rl_gguf_close. */
+rl_status rl_gguf_parse(rl_gguf *g, rl_error *err);
 
 /* Size of a value of a type; 0 for strings and arrays. */
-size_t gguf_type_bytes(rl_gguf_type type);
+size_t rl_gguf_type_bytes(rl_gguf_type type);
 
 /* Little-endian loads from any alignment. */
 static inline uint32_t gguf_load32(const uint8_t *p)

@@ -33,7 +33,7 @@ void rl_gguf_put_tensor(rl_gguf_writer *w, const char *name, rl_format format, u
  * RL_ERR_IO; or what was kept. */
 rl_status rl_gguf_write(rl_gguf_writer *w, const void *data, size_t bytes, rl_error *err);
 
-/* Completes the file and frees the writer, whatever is returned. RL_ERR_ARG where tensor bytes are missing. */
+/* Completes the file and frees the writer, whatever is returned. RL_ERR_ARG where bytes are missing. */
 rl_status rl_gguf_writer_commit(rl_gguf_writer *w, rl_error *err);
 
 /* Frees the writer and leaves nothing of the file. NULL is fine. */

@@ -34,7 +34,7 @@ static void make_rows(void *arg, size_t rank)
     size_t begin, end;
     rl_team_share(j->team, rank, j->n_rows, 1, &begin, &end);
     for (size_t r = begin; r < end; r++) {
-        synth_row(row, j->model, &j->tensor, j->index, j->first_row + r, j->prev);
+        rl_synth_row(row, j->model, &j->tensor, j->index, j->first_row + r, j->prev);
         j->quantize->run(j->out + r * row_bytes, row, j->tensor.cols);
     }
 }
@@ -181,7 +181,7 @@ rl_status rl_synth_write(const char *path, const rl_synth_model *m, size_t threa
     if (prev == NULL || order == NULL)
         status = rl_fail(err, RL_ERR_MEMORY, "out of memory for %zu pieces", m->vocab->n);
     else
-        synth_cycle(m->vocab, m->seed, prev, order);
+        rl_synth_cycle(m->vocab, m->seed, prev, order);
     j.prev = prev;
     if (threads == 0) threads = rl_cpu_count();
     if (status == RL_OK) status = rl_team_open(&team, threads, false, err);

@@ -18,7 +18,7 @@
  * so close together that rounding decides which is largest, and two correct engines would disagree on greedy
  *   text. So the pieces of normal text are put on one seeded cycle, t -> succ(t), and the output row of
  *   succ(t) is noise plus the embedding of t, times a strength of its own. The last hidden state still has
- *   the embedding of the last token in it (the layers have turned it by some 45 degrees), so succ(t) is the
+ *   the embedding of the last token in it (the layers have turned it by some 40 degrees), so succ(t) is the
  *   likely next token, with a probability between next to nothing and next to 1, one half on average; where
  *   its strength is small, context decides. Greedy text walks the cycle and jumps now and then. Control,
  *   byte and unknown pieces have faint rows and do not come up.

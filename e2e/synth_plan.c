@@ -3,10 +3,10 @@
 
 #include <stdio.h>
 
+/* tiny has rows of whole K blocks, grouped heads, and layers of both kinds in a mix. */
 static const rl_synth_shape shapes[] = {
     {"tinyllama-1.1b", 2048, 5632, 22, 32, 4, 2048, 1e-5f, 10000},
-    {"tiny",           256,  768,  4,  4,  2, 2048, 1e-5f,
-     10000                                                      }, /* rows of whole K blocks, grouped heads, both of a mix */
+    {"tiny",           256,  768,  4,  4,  2, 2048, 1e-5f, 10000},
 };
 
 /* general.file_type as llama.cpp numbers it. */

@@ -43,11 +43,11 @@ static int32_t normal(uint64_t key, uint64_t j)
     return (int32_t)sum - 2 * 65535;
 }
 
-size_t synth_cycle(const rl_vocab *vocab, uint64_t seed, uint32_t *prev, uint32_t *order)
+size_t rl_synth_cycle(const rl_vocab *vocab, uint64_t seed, uint32_t *prev, uint32_t *order)
 {
     size_t n = 0;
     for (uint32_t id = 0; id < vocab->n; id++) {
-        prev[id] = SYNTH_NO_PIECE;
+        prev[id] = RL_SYNTH_NO_PIECE;
         if (vocab->pieces[id].type == RL_PIECE_NORMAL) order[n++] = id;
     }
     const uint64_t key = stream(seed, USE_CYCLE, 0);
@@ -71,7 +71,7 @@ static void scaled_row(float *y, size_t cols, uint64_t key, double std, float me
 static void output_row(float *y, const rl_synth_model *m, size_t cols, uint64_t key, size_t r, uint32_t prev)
 {
     const double std = LOGIT_STD / sqrt((double)cols);
-    if (prev == SYNTH_NO_PIECE) {
+    if (prev == RL_SYNTH_NO_PIECE) {
         scaled_row(y, cols, key, FAINT * std, 0);
         return;
     }
@@ -84,8 +84,8 @@ static void output_row(float *y, const rl_synth_model *m, size_t cols, uint64_t 
         y[j] = noise * (float)normal(key, j) + signal * (float)normal(embedding, j);
 }
 
-void synth_row(float *y, const rl_synth_model *m, const rl_synth_tensor *t, size_t index, size_t r,
-               const uint32_t *prev)
+void rl_synth_row(float *y, const rl_synth_model *m, const rl_synth_tensor *t, size_t index, size_t r,
+                  const uint32_t *prev)
 {
     const uint64_t key = stream(m->seed, index, r);
     const double unit = 1 / sqrt((double)t->cols);

@@ -66,7 +66,7 @@ for argument; do
 done
 emit() { # NAME TIME [UNIT [LAUNCH]]
     echo "$1" | grep -qE -- "$filter" || return 0
-    echo "\"$1\",10,$2,${3:-ns},,,${4:-$launch},0,0,$sum"
+    echo "\"$1\",10,$2,${3:-ns},,,${4:-$launch},0,0,$sum${extra:+,}"
 }
 rows() {
     slow=10 a=10
@@ -237,7 +237,7 @@ expect 3 "another schema" run ok
 says "schema 2, this ridgeline reads 1"
 head -c 300 good.json >$baseline
 expect 3 "a cut baseline" run ok
-says "not JSON, or cut off"
+says "not JSON"
 verdict_is 3
 sed 's/--size=3/--size=4/' good.json >$baseline
 expect 3 "a stale baseline" run ok
@@ -341,8 +341,9 @@ if command -v git >/dev/null; then
     export COMMIT
     strict() { FAKE=ok "$ridgeline" recalibrate fake --bench-dir bin --allow-load --dry-run "$@"; }
     expect 0 "a clean tree" strict
-    echo >>$baseline
-    expect 2 "a baseline that was spoilt by hand" strict # two documents in one file would be read as one
+    echo '{}' >>$baseline
+    expect 2 "a baseline that was spoilt by hand" strict
+    says "something follows the end of the document"
     cp good.json $baseline
     echo '{}' >baselines/box-1/other.json
     expect 0 "a tree in which only baselines have changed" strict

@@ -57,29 +57,31 @@ static void rows_are_found_by_name_and_metric(void **state)
 static void whatever_is_wrong_is_named_with_its_place(void **state)
 {
     (void)state;
+    /* clang-format off */
     static const util_variant variants[] = {
-        {"\"lane\": \"gemv\", ",                  "",                                         "$.lane: is missing"                                       },
-        {"\"lane\": \"gemv\"",                    "\"lane\": \"gemv\", \"lane\": \"gemv\"",   "$.lane: the key stands here twice"                        },
-        {"box-1",                                 "..",                                       "$.machine_class: is not the name of a machine class"      },
-        {"\"rows\": [",                           "\"rows\": [], \"row\": [",                 "$.row: unknown key"                                       },
-        {"\"clean\": true",                       "\"clean\": \"yes\"",                       "$._meta.clean: expected true or false"                    },
-        {"\"contaminated\": 0",                   "\"contaminated\": 2",                      "$._meta.contaminated: is 2"                               },
-        {"\"load\"",                              "\"loud\"",                                 "$._meta.loud: unknown key"                                },
-        {"\"name\":\"b\"",                        "\"name\":\"a b\"",                         "$.rows[0].name: cannot be a benchmark's name"             },
-        {"\"metric\":\"real_time\"",              "\"metric\":\"\"",                          "$.rows[0].metric: expected text"                          },
-        {"\"median\":20",                         "\"median\":19.9",                          "$.rows[0].median: is 19.9, but the launches' median is 20"},
-        {"[30,10,20]",                            "[30,11,21]",                               "$.rows[0].median: is 20, but the launches' median is 21"  },
-        {"[30,10,20]",                            "[30,0,20]",                                "$.rows[0].launches[1]: is 0"                              },
-        {"[30,10,20]",                            "[30,-10,20]",                              "$.rows[0].launches[1]: is -10"                            },
-        {"[30,10,20]",                            "[30,1e999,20]",                            "$.rows[0].launches[1]: the number is too large"           },
-        {"[30,10,20]",                            "[30,null,20]",                             "$.rows[0].launches[1]: expected a number"                 },
-        {"[30,10,20]",                            "[]",                                       "$.rows[0].launches: expected 1 to 1000 launches"          },
-        {"[30,10,20]",                            "30",                                       "$.rows[0].launches: expected an array"                    },
-        {"\"better\":\"lower\"",                  "\"better\":\"less\"",                      "$.rows[0].better: is 'less'"                              },
-        {"\"within\":-1",                         "\"within\":-2",                            "$.rows[0].within: is -2"                                  },
+        {"\"lane\": \"gemv\", ", "", "$.lane: is missing"},
+        {"\"lane\": \"gemv\"", "\"lane\": \"gemv\", \"lane\": \"gemv\"", "$.lane: the key stands here twice"},
+        {"box-1", "..", "$.machine_class: is not the name of a machine class"},
+        {"\"rows\": [", "\"rows\": [], \"row\": [", "$.row: unknown key"},
+        {"\"clean\": true", "\"clean\": \"yes\"", "$._meta.clean: expected true or false"},
+        {"\"contaminated\": 0", "\"contaminated\": 2", "$._meta.contaminated: is 2"},
+        {"\"load\"", "\"loud\"", "$._meta.loud: unknown key"},
+        {"\"name\":\"b\"", "\"name\":\"a b\"", "$.rows[0].name: cannot be a benchmark's name"},
+        {"\"metric\":\"real_time\"", "\"metric\":\"\"", "$.rows[0].metric: expected text"},
+        {"\"median\":20", "\"median\":19.9", "$.rows[0].median: is 19.9, but the launches' median is 20"},
+        {"[30,10,20]", "[30,11,21]", "$.rows[0].median: is 20, but the launches' median is 21"},
+        {"[30,10,20]", "[30,0,20]", "$.rows[0].launches[1]: is 0"},
+        {"[30,10,20]", "[30,-10,20]", "$.rows[0].launches[1]: is -10"},
+        {"[30,10,20]", "[30,1e999,20]", "$.rows[0].launches[1]: the number is too large"},
+        {"[30,10,20]", "[30,null,20]", "$.rows[0].launches[1]: expected a number"},
+        {"[30,10,20]", "[]", "$.rows[0].launches: expected 1 to 1000 launches"},
+        {"[30,10,20]", "30", "$.rows[0].launches: expected an array"},
+        {"\"better\":\"lower\"", "\"better\":\"less\"", "$.rows[0].better: is 'less'"},
+        {"\"within\":-1", "\"within\":-2", "$.rows[0].within: is -2"},
         {"{\"name\":\"a\",\"metric\":\"tokens\"", "{\"name\":\"b\",\"metric\":\"real_time\"",
-         "b, real_time is there twice"                                                                                                                   },
+         "b, real_time is there twice"},
     };
+    /* clang-format on */
     for (size_t i = 0; i < RL_COUNT(variants); i++) {
         rl_baseline b;
         rl_error err = {0};
@@ -143,7 +145,7 @@ static void every_byte_may_be_anything(void **state)
     free(text);
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------------ */
+/* ---- Writing --------------------------------------------------------------------------------------- */
 
 static void fill(rl_baseline *b)
 {
@@ -241,6 +243,50 @@ static void values_keep_six_digits(void **state)
     assert_true(rl_baseline_round(5) == 5);
 }
 
+/* ---- Which baseline may be used -------------------------------------------------------------------- */
+
+static const rl_part two_cores = {"cores", "2"}, four_cores = {"cores", "4"};
+
+static void fits(const rl_baseline *b, const char *says)
+{
+    static const char *args[] = {"--a"};
+    rl_lane lane = {.name = "l", .bench = "b"};
+    rl_origin origin = {.model = ""};
+    rl_pool pool = {0};
+    const char *reason;
+    lane.full.args = args;
+    lane.full.n_args = 1;
+    origin.machine = (rl_machine){"m", &two_cores, 1};
+    assert_int_equal(rl_baseline_fits(b, &lane, &origin, &pool, &reason), says[0] == '\0');
+    util_assert_contains(reason, says);
+    rl_pool_free(&pool);
+}
+
+static void a_baseline_must_be_of_the_same_lane_class_arguments_and_model(void **state)
+{
+    (void)state;
+    const char *args[] = {"--a"}, *other_args[] = {"--b"};
+    rl_baseline same = {.lane = "l", .bench = "b", .args = args, .n_args = 1, .model = ""}, b;
+    same.machine = (rl_machine){"m", &two_cores, 1};
+    fits(&same, "");
+    b = same, b.lane = "x";
+    fits(&b, "it is of lane x, not l");
+    b = same, b.machine = (rl_machine){"n", &four_cores, 1};
+    fits(&b, "it is of class n, the samples are of m (cores: 4, here 2)");
+    b = same, b.machine = (rl_machine){"n", &two_cores, 1};
+    fits(&b, "it is of class n, the samples are of m (made of the same parts)");
+    b = same, b.machine = (rl_machine){"m", &four_cores, 1};
+    fits(&b, "class m is made of other parts there: cores: 4, here 2");
+    b = same, b.bench = "c";
+    fits(&b, "bench or arguments have changed");
+    b = same, b.args = other_args;
+    fits(&b, "bench or arguments have changed");
+    b = same, b.n_args = 0;
+    fits(&b, "bench or arguments have changed");
+    b = same, b.model = "12-ab";
+    fits(&b, "it was measured with model 12-ab, the samples with none");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +298,7 @@ int main(void)
         cmocka_unit_test(what_is_written_is_read_back),
         cmocka_unit_test(a_baseline_that_cannot_be_written_leaves_the_old_one),
         cmocka_unit_test(values_keep_six_digits),
+        cmocka_unit_test(a_baseline_must_be_of_the_same_lane_class_arguments_and_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

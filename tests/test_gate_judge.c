@@ -12,8 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- The rule of a row
- * ------------------------------------------------------------------------------------- */
+/* ---- The rule of a row ----------------------------------------------------------------------------- */
 
 static rl_judgement decide(const double *before, size_t n, const double *now, size_t m, bool higher,
                            double margin)
@@ -33,8 +32,7 @@ static void a_row_is_decided_by_margin_and_overlap(void **state)
         {{99, 100, 101},    false, RL_DECIDED_PASS        },
         {{108, 109.9, 140}, false, RL_DECIDED_PASS        }, /* apart, but within the margin */
         {{112, 115, 118},   false, RL_DECIDED_REGRESSED   }, /* beyond it, and apart */
-        {{102, 115, 118},
-         false,                    RL_DECIDED_INCONCLUSIVE}, /* beyond it, but one launch ties with the baseline's worst */
+        {{102, 115, 118},   false, RL_DECIDED_INCONCLUSIVE}, /* one launch ties with the baseline's worst */
         {{102.5, 115, 118}, false, RL_DECIDED_REGRESSED   },
         {{80, 85, 90},      false, RL_DECIDED_IMPROVED    },
         {{80, 85, 98},      false, RL_DECIDED_PASS        }, /* faster, but not beyond doubt */
@@ -67,14 +65,16 @@ static void too_few_launches_decide_nothing(void **state)
     assert_int_equal(rl_launches_needed(1), 99);
 }
 
-/* ---- A run
- * ------------------------------------------------------------------------------------------------- */
+/* ---- A run ----------------------------------------------------------------------------------------- */
 
 #define HEADER                                                                                               \
     "name,iterations,real_time,time_unit,error_occurred,error_message,launch,repetition,contaminated,bw_"    \
     "pct,max_error\n"
 #define RELATIVE                                                                                             \
     "{\"kind\":\"relative\",\"rows\":\"^k/\",\"metric\":\"real_time\",\"better\":\"lower\",\"margin\":0.1}"
+
+#define FLOOR(metric, min) "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"" metric "\",\"min\":" min "}"
+#define CEILING(metric, max) "{\"kind\":\"ceiling\",\"rows\":\"k\",\"metric\":\"" metric "\",\"max\":" max "}"
 
 typedef struct {
     rl_lane lane;
@@ -299,6 +299,7 @@ static void too_few_launches_are_a_broken_measurement(void **state)
     judge(&t, &(setup){.gates = RELATIVE, .csv = csv_text, .baseline = ROW("k/a")});
     expect(&t, "k/a", RL_BROKEN, "2 launches against 7 of the baseline cannot tell a regression from chance");
     util_assert_contains(find(&t, "k/a")->reason, "at least 3 launches needed");
+    assert_int_equal(t.v.compared, 0);
     assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
     end(&t);
 }
@@ -316,8 +317,7 @@ static void a_baseline_row_that_no_gate_looks_at_is_broken(void **state)
     end(&t);
 }
 
-/* ---- Gates
- * -------------------------------------------------------------------------------------------------- */
+/* ---- Gates ----------------------------------------------------------------------------------------- */
 
 static void floors_and_ceilings_hold_without_a_baseline(void **state)
 {
@@ -327,14 +327,13 @@ static void floors_and_ceilings_hold_without_a_baseline(void **state)
         double bw, error;
         rl_verdict verdict;
     } cases[] = {
-        {"{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":60}",        60,   0,      RL_PASS     },
-        {"{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":60}",        59.9, 0,      RL_REGRESSED},
-        {"{\"kind\":\"ceiling\",\"rows\":\"k\",\"metric\":\"max_error\",\"max\":1e-4}", 60,   1e-4,   RL_PASS     },
-        {"{\"kind\":\"ceiling\",\"rows\":\"k\",\"metric\":\"max_error\",\"max\":1e-4}", 60,   0,      RL_PASS     },
-        {"{\"kind\":\"ceiling\",\"rows\":\"k\",\"metric\":\"max_error\",\"max\":1e-4}", 60,   1.1e-4,
-         RL_REGRESSED                                                                                             },
-        {"{\"kind\":\"ceiling\",\"rows\":\"k\",\"metric\":\"max_error\",\"max\":0}",    60,   1e-30,  RL_REGRESSED},
-        {"{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"max_error\",\"min\":-1}",     60,   -2,     RL_REGRESSED},
+        {FLOOR("bw_pct",      "60"),   60,   0,      RL_PASS     },
+        {FLOOR("bw_pct",      "60"),   59.9, 0,      RL_REGRESSED},
+        {CEILING("max_error", "1e-4"), 60,   1e-4,   RL_PASS     },
+        {CEILING("max_error", "1e-4"), 60,   0,      RL_PASS     },
+        {CEILING("max_error", "1e-4"), 60,   1.1e-4, RL_REGRESSED},
+        {CEILING("max_error", "0"),    60,   1e-30,  RL_REGRESSED},
+        {FLOOR("max_error",   "-1"),   60,   -2,     RL_REGRESSED},
     };
     for (size_t i = 0; i < RL_COUNT(cases); i++) {
         trial t;
@@ -413,13 +412,13 @@ static void a_gate_that_matches_nothing_is_broken_unless_it_says_why(void **stat
         rl_verdict verdict;
         const char *says;
     } cases[] = {
-        {"",                                  true,  avx2, RL_BROKEN,         "the gate matches no row, so it cannot fail"   },
-        {",\"optional\":\"only on Sundays\"", true,  avx2, RL_NOT_APPLICABLE, "only on Sundays"                              },
-        {",\"isa\":\"avx2\"",                 true,  0,    RL_NOT_APPLICABLE, "needs avx2, and this machine's best is scalar"},
-        {",\"isa\":\"avx2\"",                 true,  avx2, RL_BROKEN,
-         "avx2 runs on this machine, but the gate matches no row"                                                            },
-        {",\"isa\":\"avx2\"",                 false, 0,    RL_BROKEN,
-         "whether avx2 runs where the samples were taken is not known here"                                                  },
+  /* clang-format off */
+        {"", true, avx2, RL_BROKEN, "the gate matches no row, so it cannot fail"},
+        {",\"optional\":\"only on Sundays\"", true, avx2, RL_NOT_APPLICABLE, "only on Sundays"},
+        {",\"isa\":\"avx2\"", true, 0, RL_NOT_APPLICABLE, "needs avx2, and this machine's best is scalar"},
+        {",\"isa\":\"avx2\"", true, avx2, RL_BROKEN, "avx2 runs on this machine, but the gate matches no row"},
+        {",\"isa\":\"avx2\"", false, 0, RL_BROKEN, "whether avx2 runs where the samples were taken is not known"},
+  /* clang-format on */
     };
     for (size_t i = 0; i < RL_COUNT(cases); i++) {
         trial t;
@@ -432,7 +431,7 @@ static void a_gate_that_matches_nothing_is_broken_unless_it_says_why(void **stat
         csv_add("k/a", steady, 1, 50, 0);
         judge(&t, &(setup){
                       .gates = gates, .csv = csv_text, .cpu_known = cases[i].cpu_known, .cpu = cases[i].cpu});
-        expect(&t, "rows /zzz/", cases[i].verdict, cases[i].says);
+        expect(&t, "rows matching zzz", cases[i].verdict, cases[i].says);
         assert_int_equal(t.v.exit_code, cases[i].verdict == RL_BROKEN ? RL_EXIT_BROKEN : RL_EXIT_PASS);
         end(&t);
     }
@@ -448,7 +447,7 @@ static void a_metric_that_is_not_there_is_broken(void **state)
     judge(&t, &(setup){.csv = csv_text,
                        .gates = "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"ref_ratio\",\"min\":2},"
                                 "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":2}"});
-    expect(&t, "rows /k/", RL_BROKEN, "the CSV has no column ref_ratio");
+    expect(&t, "rows matching k", RL_BROKEN, "the CSV has no column ref_ratio");
     expect(&t, "k/b", RL_BROKEN, "line 3: bw_pct is empty, expected a number");
     expect(&t, "k/a", RL_PASS, "");
     assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
@@ -512,7 +511,7 @@ static void a_quick_run_expects_what_its_filter_selects(void **state)
                          .quick = true,
                          .lane_more = more};
     judge(&t, &quick);
-    expect(&t, "rows /k/b/", RL_NOT_APPLICABLE, "left out of quick runs");
+    expect(&t, "rows matching k/b", RL_NOT_APPLICABLE, "left out of quick runs");
     assert_true(t.v.expected == 1 && t.v.compared == 1);
     assert_int_equal(t.v.exit_code, RL_EXIT_PASS);
     end(&t);
@@ -566,62 +565,6 @@ static void samples_of_a_dry_run_are_broken(void **state)
     end(&t);
 }
 
-/* ---- Which baseline may be used
- * ------------------------------------------------------------------------------- */
-
-static void a_baseline_must_be_of_the_same_lane_class_arguments_and_model(void **state)
-{
-    (void)state;
-    const rl_part two[] =
-        {
-            {"cores", "2"}
-    },
-                  four[] = {{"cores", "4"}};
-    const char *args[] = {"--a"}, *other_args[] = {"--b"}, *reason;
-    rl_pool pool = {0};
-    rl_lane lane = {
-        .name = "l", .bench = "b", .full = {.args = args, .n_args = 1}
-    };
-    rl_origin origin = {
-        .machine = {"m", two, 1},
-          .model = ""
-    };
-    rl_baseline good =
-                    {
-                        .lane = "l",
-                        .bench = "b",
-                        .args = args,
-                        .n_args = 1,
-                        .machine = {"m", two, 1},
-                        .model = ""
-    },
-                b = good;
-    assert_int_equal(rl_baseline_check(&b, &lane, &origin, &pool, &reason), RL_BASELINE_USED);
-    assert_string_equal(reason, "");
-    struct {
-        rl_baseline b;
-        const char *says;
-    } cases[6] = {
-        {good, "it is of lane x, not l"                                   },
-        {good, "it is of class n, the samples are of m (cores: 4, here 2)"},
-        {good, "class m is made of other parts there: cores: 4, here 2"   },
-        {good, "bench or arguments have changed"                          },
-        {good, "bench or arguments have changed"                          },
-        {good, "it was measured with model 12-ab, the samples with none"  }
-    };
-    cases[0].b.lane = "x";
-    cases[1].b.machine = (rl_machine){"n", four, 1};
-    cases[2].b.machine = (rl_machine){"m", four, 1};
-    cases[3].b.args = other_args;
-    cases[4].b.n_args = 0;
-    cases[5].b.model = "12-ab";
-    for (size_t i = 0; i < RL_COUNT(cases); i++) {
-        assert_int_equal(rl_baseline_check(&cases[i].b, &lane, &origin, &pool, &reason), RL_BASELINE_OTHER);
-        util_assert_contains(reason, cases[i].says);
-    }
-    rl_pool_free(&pool);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -645,7 +588,6 @@ int main(void)
         cmocka_unit_test(a_quick_run_expects_what_its_filter_selects),
         cmocka_unit_test(a_regression_among_disturbed_repetitions_is_a_broken_measurement),
         cmocka_unit_test(samples_of_a_dry_run_are_broken),
-        cmocka_unit_test(a_baseline_must_be_of_the_same_lane_class_arguments_and_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,7 +48,6 @@ static void rows_come_by_name_launch_and_repetition(void **state)
     assert_true(isnan(b->samples[2].cells[tokens].value));
     assert_true(a->samples[0].cells[time].value == 1500);
     assert_string_equal(a->samples[0].unit, "us");
-    assert_string_equal(b->samples[0].isa, "avx2");
     assert_int_equal(rl_samples_find(&s, "s")->samples[0].outcome, RL_SAMPLE_SKIPPED);
     assert_string_equal(rl_samples_find(&s, "f")->samples[0].message, "off by one");
     assert_int_equal(rl_samples_find(&s, "f")->samples[0].outcome, RL_SAMPLE_FAILED);
@@ -103,32 +102,34 @@ static void numbers_that_are_none_are_read_for_the_judge(void **state)
 static void what_is_no_such_csv_is_named_with_its_line(void **state)
 {
     (void)state;
+    /* clang-format off */
     static const util_variant variants[] = {
-        {"iterations,",              "",                       "line 1: the header lacks the column iterations"                },
-        {"contaminated",             "polluted",               "line 1: the header lacks the column contaminated"              },
-        {"cpu_time",                 "real_time",              "line 1: column real_time is there twice"                       },
-        {"cpu_time",                 "",                       "line 1: '' cannot be a column's name: is this a header?"       },
-        {"label",                    "\"la\nbel\"",            "cannot be a column's name"                                     },
-        {",\n\"b\",10,2",            "\n\"b\",10,2",           "line 2: 13 fields, expected 14"                                },
-        {"avx2\",0,1,7",             "avx2\",0,1,7,9",         "line 3: 15 fields, expected 14"                                },
-        {"10,3,3",                   "10,three,3",             "line 4: column real_time is 'three', expected a number"        },
-        {"10,3,3",                   "10,0x10,3",              "line 4: column real_time is '0x10'"                            },
-        {"10,3,3",                   "10,1e,3",                "line 4: column real_time is '1e'"                              },
-        {"10,3,3",                   "10,1.2.3,3",             "line 4: column real_time is '1.2.3'"                           },
-        {",,,1,1,",                  ",,,1,-1,",               "line 3: column repetition is '-1', expected a whole number"    },
-        {",,,1,1,",                  ",,,,1,",                 "line 3: column launch is ''"                                   },
-        {",,,1,1,",                  ",,,9999999999,1,",       "line 3: column launch is '9999999999'"                         },
-        {",0,1,7",                   ",0,yes,7",               "line 3: column contaminated is 'yes', expected 0, 1 or nothing"},
-        {"false",                    "FALSE",                  "line 6: column error_occurred is 'FALSE'"                      },
-        {"\"a/1\"",                  "\"a 1\"",                "line 5: 'a 1' cannot be a benchmark's name"                    },
-        {"\"a/1\"",                  "",                       "line 5: '' cannot be a benchmark's name"                       },
-        {"\"a/1\"",                  "\"a\x01\"",              "line 5: byte 3 is 0x01: this is not text"                      },
-        {"\"no such ISA\"",          "\"no such \"ISA\"",      "line 6: not CSV"                                               },
+        {"iterations,", "", "line 1: the header lacks the column iterations"},
+        {"contaminated", "polluted", "line 1: the header lacks the column contaminated"},
+        {"cpu_time", "real_time", "line 1: column real_time is there twice"},
+        {"cpu_time", "", "line 1: '' cannot be a column's name: is this a header?"},
+        {"label", "\"la\nbel\"", "cannot be a column's name"},
+        {",\n\"b\",10,2", "\n\"b\",10,2", "line 2: 13 fields, expected 14"},
+        {"avx2\",0,1,7", "avx2\",0,1,7,9", "line 3: 15 fields, expected 14"},
+        {"10,3,3", "10,three,3", "line 4: column real_time is 'three', expected a number"},
+        {"10,3,3", "10,0x10,3", "line 4: column real_time is '0x10'"},
+        {"10,3,3", "10,1e,3", "line 4: column real_time is '1e'"},
+        {"10,3,3", "10,1.2.3,3", "line 4: column real_time is '1.2.3'"},
+        {",,,1,1,", ",,,1,-1,", "line 3: column repetition is '-1', expected a whole number"},
+        {",,,1,1,", ",,,,1,", "line 3: column launch is ''"},
+        {",,,1,1,", ",,,9999999999,1,", "line 3: column launch is '9999999999'"},
+        {",0,1,7", ",0,yes,7", "line 3: column contaminated is 'yes', expected 0, 1 or nothing"},
+        {"false", "FALSE", "line 6: column error_occurred is 'FALSE'"},
+        {"\"a/1\"", "\"a 1\"", "line 5: 'a 1' cannot be a benchmark's name"},
+        {"\"a/1\"", "", "line 5: '' cannot be a benchmark's name"},
+        {"\"a/1\"", "\"a\x01\"", "line 5: byte 3 is 0x01: this is not text"},
+        {"\"no such ISA\"", "\"no such \"ISA\"", "line 6: not CSV"},
         {"\"off by one\",1,0,,,,\n", "\"off by one,1,0,,,,\n",
-         "a quoted field is open at the end of the file"                                                                       },
+         "a quoted field is open at the end of the file"},
         {"\"off by one\",1,0,,,,\n", "\"off by one\",1,0,,,,",
-         "line 7: no line feed at the end: the file was cut short"                                                             },
+         "line 7: no line feed at the end: the file was cut short"},
     };
+    /* clang-format on */
     for (size_t i = 0; i < RL_COUNT(variants); i++) {
         rl_samples s;
         rl_error err = {0};
@@ -206,7 +207,7 @@ static void metrics_have_their_units(void **state)
     assert_string_equal(rl_metric_unit("my_counter", "us"), "");
 }
 
-/* ---- Contexts ----------------------------------------------------------------------------------------- */
+/* ---- Contexts -------------------------------------------------------------------------------------- */
 
 static const char context[] =
     "{\"machine_class\": \"box-1\", \"machine_class_of\": {\"cores\": \"2\", \"isa\": \"avx2\"},\n"
@@ -225,14 +226,16 @@ static void a_context_tells_where_samples_come_from(void **state)
     assert_true(!o.dirty && !o.dry_run && o.load == 0.25);
     assert_string_equal(o.model, "");
     rl_origin_free(&o);
+    /* clang-format off */
     static const util_variant variants[] = {
-        {"box-1",             "../../etc",    "$.machine_class: is not the name of a machine class"},
-        {"\"cores\": \"2\"",  "\"cores\": 2", "$.machine_class_of.cores: expected text"            },
-        {"\"machine_class\"", "\"class\"",    "$.machine_class: is missing"                        },
-        {"\"dirty\": false",  "\"dirty\": 1", "$.build.dirty: expected true or false"              },
-        {"[0.25,",            "[-1,",         "$.load_avg[0]: is -1"                               },
-        {"\"build\"",         "\"bild\"",     "$.build: is missing"                                },
+        {"box-1", "../../etc", "$.machine_class: is not the name of a machine class"},
+        {"\"cores\": \"2\"", "\"cores\": 2", "$.machine_class_of.cores: expected text"},
+        {"\"machine_class\"", "\"class\"", "$.machine_class: is missing"},
+        {"\"dirty\": false", "\"dirty\": 1", "$.build.dirty: expected true or false"},
+        {"[0.25,", "[-1,", "$.load_avg[0]: is -1"},
+        {"\"build\"", "\"bild\"", "$.build: is missing"},
     };
+    /* clang-format on */
     for (size_t i = 0; i < RL_COUNT(variants); i++) {
         char *text = util_replaced(context, variants[i].from, variants[i].to);
         assert_int_equal(rl_origin_parse(&o, "c", text, strlen(text), &err), RL_ERR_FORMAT);

@@ -345,26 +345,27 @@ static void gguf_open_rejects_bad_tensor_names_and_dimensions(void **state)
 {
     (void)state;
     static const struct {
+        const char *sentence;
         uint32_t n_dims;
         uint64_t dims[4];
-        const char *sentence;
     } cases[] = {
-        {0,          {1},                                                   "tensor 0 't', byte 33: 0 dimensions, allowed are 1 to 4"},
-        {5,          {32, 1, 1, 1},                                         "5 dimensions"                                           },
-        {UINT32_MAX, {32},                                                  "4294967295 dimensions"                                  },
-        {2,          {32, 0},                                               "dimension 1 is 0"                                       },
-        {2,          {0, 32},                                               "dimension 0 is 0"                                       },
-        {2,          {33, 2},                                               "rows of 33 values, q4_0 stores blocks of 32"            },
-        {3,          {32, UINT64_C(1) << 32, UINT64_C(1) << 32},            "more than can be counted"                               },
-        {2,          {UINT64_C(1) << 60, 16},                               "more than can be counted"                               }, /* as bytes it could be */
-        {4,          {UINT64_MAX - 31, UINT64_MAX, UINT64_MAX, UINT64_MAX}, "more than can be counted"                               },
+        {"tensor 0 't', byte 33: 0 dimensions, allowed are", 0,          {1}                           },
+        {"5 dimensions",                                     5,          {32, 1, 1, 1}                 },
+        {"4294967295 dimensions",                            UINT32_MAX, {32}                          },
+        {"dimension 1 is 0",                                 2,          {32, 0}                       },
+        {"dimension 0 is 0",                                 2,          {0, 32}                       },
+        {"rows of 33 values, q4_0 stores blocks of 32",      2,          {33, 2}                       },
+        {"more than can be counted",                         3,          {32, 0x100000000, 0x100000000}},
+        {"more than can be counted",                         4,          {~31ull, 1, 1, 3}             },
     };
     for (size_t i = 0; i < RL_COUNT(cases); i++) {
         const bytes b = one_tensor("t", 2, cases[i].n_dims, cases[i].dims, 0, 64);
         expect_refused(&b, RL_ERR_FORMAT, cases[i].sentence);
     }
-    /* f32: 2^63 values can be counted, their bytes cannot */
-    bytes b = one_tensor("t", 0, 2, (uint64_t[]){UINT64_C(1) << 31, UINT64_C(1) << 32}, 0, 64);
+    /* 2^64 values in 18 / 32 as many bytes; 2^63 values in four times as many */
+    bytes b = one_tensor("t", 2, 2, (uint64_t[]){UINT64_C(1) << 60, 16}, 0, 64);
+    expect_refused(&b, RL_ERR_FORMAT, "more than can be counted");
+    b = one_tensor("t", 0, 2, (uint64_t[]){UINT64_C(1) << 31, UINT64_C(1) << 32}, 0, 64);
     expect_refused(&b, RL_ERR_FORMAT, "more than can be counted");
     b = one_tensor("t", 12, 2, (uint64_t[]){128, 2}, 0, 256);
     expect_refused(&b, RL_ERR_FORMAT, "rows of 128 values, q4_K stores blocks of 256");

@@ -441,7 +441,7 @@ static void check_quantiser(const rl_ops *kern)
     for (size_t blocks = 1; blocks <= 40; blocks++)
         for (int kind = 0; kind < KINDS; kind++) {
             util_guard x = floats(blocks * block + blocks % 2);
-            float *from = x.data; /* an odd number of floats before a page: every alignment comes up */
+            float *from = x.data; /* not always aligned */
             fill(from, blocks * block, kind, &rng);
             check_quantised(kern, from + blocks % 2, blocks * block);
             util_guard_free(&x);

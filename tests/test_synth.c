@@ -182,7 +182,7 @@ static void check_stored_rows(const fixture *f, const rl_synth_model *m)
     rl_gguf *g = open_model(f);
     for (size_t r = 0; r < t.rows; r += (t.rows - 1) / 2) {
         float row[256];
-        synth_row(row, m, &t, 0, r, NULL);
+        rl_synth_row(row, m, &t, 0, r, NULL);
         assert_memory_equal((const float *)rl_gguf_tensor_at(g, 0)->data + r * 256, row, sizeof row);
     }
     rl_gguf_close(g);
@@ -304,7 +304,7 @@ static void weights_have_the_scale_of_their_kind(void **state)
 {
     fixture *f = *state;
     uint32_t prev[N_PIECES], order[N_PIECES];
-    synth_cycle(&f->vocab, f->model.seed, prev, order);
+    rl_synth_cycle(&f->vocab, f->model.seed, prev, order);
     for (size_t i = 0; i < rl_synth_tensor_count(&f->model); i++) {
         const rl_synth_tensor t = rl_synth_tensor_at(&f->model, i);
         const double unit = 1 / sqrt((double)t.cols);
@@ -329,7 +329,7 @@ static void weights_have_the_scale_of_their_kind(void **state)
         }
         float row[768];
         for (size_t r = 0; r < t.rows; r++) {
-            synth_row(row, &f->model, &t, i, r, prev);
+            rl_synth_row(row, &f->model, &t, i, r, prev);
             for (size_t j = 0; j < t.cols; j++) {
                 sum += (double)row[j] - mean;
                 squares += ((double)row[j] - mean) * ((double)row[j] - mean);
@@ -356,7 +356,7 @@ static void output_rows_lean_towards_the_piece_before(void **state)
 {
     fixture *f = *state;
     uint32_t prev[N_PIECES], order[N_PIECES];
-    assert_int_equal(synth_cycle(&f->vocab, f->model.seed, prev, order), N_PIECES - FIRST_NORMAL);
+    assert_int_equal(rl_synth_cycle(&f->vocab, f->model.seed, prev, order), N_PIECES - FIRST_NORMAL);
     uint32_t at = FIRST_NORMAL, steps = 0;
     do {
         assert_true(at >= FIRST_NORMAL && at < N_PIECES);
@@ -370,14 +370,14 @@ static void output_rows_lean_towards_the_piece_before(void **state)
     double least = 1e9, most = 0, stray = 0;
     for (uint32_t id = 0; id < N_PIECES; id++) {
         float row[256], before[256], other[256];
-        synth_row(row, &f->model, &out, last, id, prev);
-        synth_row(other, &f->model, &embd, 0, (id * 13 + 7) % N_PIECES, prev);
+        rl_synth_row(row, &f->model, &out, last, id, prev);
+        rl_synth_row(other, &f->model, &embd, 0, (id * 13 + 7) % N_PIECES, prev);
         if (id < FIRST_NORMAL) {
-            assert_true(prev[id] == SYNTH_NO_PIECE);
+            assert_true(prev[id] == RL_SYNTH_NO_PIECE);
             assert_true(sqrt(dot(row, row, 256)) < 0.25); /* faint: the others have 2 and more */
             continue;
         }
-        synth_row(before, &f->model, &embd, 0, prev[id], prev);
+        rl_synth_row(before, &f->model, &embd, 0, prev[id], prev);
         /* What the row says for a hidden state that is the embedding, normed; and for another embedding. */
         const double hit = dot(row, before, 256) / sqrt(dot(before, before, 256) / 256);
         least = hit < least ? hit : least;
@@ -396,7 +396,7 @@ static void formats_hold_the_same_model(void **state)
     fixture *f = *state;
     float exact[256], stored[256];
     uint32_t prev[N_PIECES], order[N_PIECES];
-    synth_cycle(&f->vocab, f->model.seed, prev, order);
+    rl_synth_cycle(&f->vocab, f->model.seed, prev, order);
     for (size_t i = 0; rl_synth_mix_at(i) != NULL; i++) {
         rl_synth_model m = f->model;
         m.mix = rl_synth_mix_at(i);
@@ -410,7 +410,7 @@ static void formats_hold_the_same_model(void **state)
             assert_int_equal(rl_gguf_matrix(g, t.name, t.rows, t.cols, &w, &err), RL_OK);
             const size_t r = t.rows * 2 / 3;
             rl_dequant_find(t.format, 0)->run(stored, rl_matrix_row(&w, r), 256);
-            synth_row(exact, &m, &t, k, r, prev);
+            rl_synth_row(exact, &m, &t, k, r, prev);
             double square = 0;
             for (size_t j = 0; j < 256; j++)
                 square += ((double)exact[j] - (double)stored[j]) * ((double)exact[j] - (double)stored[j]);

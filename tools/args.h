@@ -23,6 +23,24 @@ typedef struct {
     bool required;
 } rl_arg;
 
+/* Rows of an option table: for a field of the command's struct of options. */
+#define RL_FLAG(name, type, field, help)                                                                     \
+    {                                                                                                        \
+        name, NULL, help, RL_ARG_FLAG, offsetof(type, field), 0, 0, false                                    \
+    }
+#define RL_TEXT(name, value, type, field, help)                                                              \
+    {                                                                                                        \
+        name, value, help, RL_ARG_TEXT, offsetof(type, field), 0, 0, false                                   \
+    }
+#define RL_TEXT_REQUIRED(name, value, type, field, help)                                                     \
+    {                                                                                                        \
+        name, value, help, RL_ARG_TEXT, offsetof(type, field), 0, 0, true                                    \
+    }
+#define RL_NUMBER(name, value, type, field, least, most, help)                                               \
+    {                                                                                                        \
+        name, value, help, RL_ARG_NUMBER, offsetof(type, field), least, most, false                          \
+    }
+
 typedef struct rl_command {
     const char *name;    /* "run", "model synth" */
     const char *operand; /* "LANE|all": its one argument, required; NULL: takes none */

@@ -28,7 +28,7 @@ static void refuse(rl_calibration *c, const char *fmt, ...)
     add_text(c, &c->refusals, &c->n_refusals, rl_pool_copy(&c->pool, text, strlen(text)));
 }
 
-/* ---- What was measured -------------------------------------------------------------------------------- */
+/* ---- What was measured ----------------------------------------------------------------------------- */
 
 /* Broken rows and portable gates that fail; the old baseline plays no part yet. */
 static void check_rows(rl_calibration *c)
@@ -68,11 +68,17 @@ static void check_build(rl_calibration *c)
         refuse(c, "the bench was built from %s, the tree is at %.12s: build again", o->commit, c->plan->head);
 }
 
+/* In a baseline whose rows are in no order yet. NULL: not there. */
+static const rl_baseline_row *find_row(const rl_baseline *b, const char *name, const char *metric)
+{
+    for (size_t i = 0; i < b->n_rows; i++)
+        if (strcmp(b->rows[i].name, name) == 0 && strcmp(b->rows[i].metric, metric) == 0) return &b->rows[i];
+    return NULL;
+}
+
 static void add_row(rl_calibration *c, const rl_gate *gate, const rl_sample_row *row, size_t column)
 {
-    for (size_t i = 0; i < c->next.n_rows; i++) /* another gate looks at the same metric */
-        if (strcmp(c->next.rows[i].name, row->name) == 0 && strcmp(c->next.rows[i].metric, gate->metric) == 0)
-            return;
+    if (find_row(&c->next, row->name, gate->metric) != NULL) return; /* for another gate */
     const rl_baseline_row *old = rl_baseline_find(&c->old, row->name, gate->metric);
     rl_baseline_row next = {
         .name = row->name,
@@ -125,8 +131,7 @@ static void describe(rl_calibration *c)
     b->launches = c->samples.n_launches;
 }
 
-/* ---- Against the old baseline
- * ------------------------------------------------------------------------------ */
+/* ---- Against the old baseline ---------------------------------------------------------------------- */
 
 /* The smallest margin of the gates that look at a row. */
 static double margin_of(const rl_lane *lane, const rl_baseline_row *row)
@@ -149,7 +154,7 @@ static bool compare_row(rl_calibration *c, const rl_baseline_row *row)
     rl_value_text(now, row->median, row->unit);
     if (old == NULL || strcmp(old->unit, row->unit) != 0 || old->higher != row->higher) {
         add_text(c, &c->changes, &c->n_changes,
-                 rl_pool_format(&c->pool, "%-6s %s %s: %s, +-%.1f %%", old == NULL ? "new" : "other",
+                 rl_pool_format(&c->pool, "%-7s %s %s: %s, +-%.1f %%", old == NULL ? "new" : "other",
                                 row->name, row->metric, now, 50 * row->between));
         return old != NULL; /* in another unit: nobody can say that it is not looser */
     }
@@ -168,11 +173,7 @@ static void compare_with_old(rl_calibration *c)
     for (size_t i = 0; i < c->next.n_rows; i++) looser += compare_row(c, &c->next.rows[i]);
     for (size_t i = 0; i < c->old.n_rows; i++) {
         const rl_baseline_row *old = &c->old.rows[i];
-        size_t k = 0;
-        while (k < c->next.n_rows && (strcmp(c->next.rows[k].name, old->name) != 0 ||
-                                      strcmp(c->next.rows[k].metric, old->metric) != 0))
-            k++;
-        if (k < c->next.n_rows) continue;
+        if (find_row(&c->next, old->name, old->metric) != NULL) continue;
         gone++;
         add_text(c, &c->changes, &c->n_changes,
                  rl_pool_format(&c->pool, "%-7s %s %s", "gone", old->name, old->metric));

@@ -48,16 +48,12 @@ static int run(const rl_command *self, int argc, char **argv)
 }
 
 static const rl_arg args[] = {
-    {"--lane",      "NAME", "whose gates to judge by",                             RL_ARG_TEXT, offsetof(options, lane),      0, 0, true },
-    {"--csv",       "FILE", "what was measured, its context beside it",            RL_ARG_TEXT, offsetof(options, csv),       0, 0,
-     true                                                                                                                                },
-    {"--baseline",  "FILE", "(default: the one for the class of machines)",        RL_ARG_TEXT,
-     offsetof(options,                                                                                            baseline),  0, 0, false},
-    {"--baselines", "DIR",  "where baselines and lanes/ are (default: baselines)", RL_ARG_TEXT,
-     offsetof(options,                                                                                            baselines), 0, 0, false},
-    {"--report",    "DIR",  "write verdict.json there",                            RL_ARG_TEXT, offsetof(options, report),    0, 0, false},
-    {"--quick",     NULL,   "it was a quick run: expect what its filter selects",  RL_ARG_FLAG,
-     offsetof(options,                                                                                            quick),     0, 0, false},
+    RL_TEXT_REQUIRED("--lane", "NAME", options, lane, "whose gates to judge by"),
+    RL_TEXT_REQUIRED("--csv", "FILE", options, csv, "what was measured, its context beside it"),
+    RL_TEXT("--baseline", "FILE", options, baseline, "(default: the one for the class of machines)"),
+    RL_TEXT("--baselines", "DIR", options, baselines, "where baselines and lanes/ are (default: baselines)"),
+    RL_TEXT("--report", "DIR", options, report, "write verdict.json there"),
+    RL_FLAG("--quick", options, quick, "it was a quick run: expect what its filter selects"),
 };
 
 const rl_command rl_cmd_compare = {

@@ -64,9 +64,8 @@ static int run(const rl_command *self, int argc, char **argv)
 }
 
 static const rl_arg args[] = {
-    {"--lanes",     NULL,  "the lanes instead of the kernels",     RL_ARG_FLAG, offsetof(options, lanes),     0, 0, false},
-    {"--baselines", "DIR", "where lanes/ is (default: baselines)", RL_ARG_TEXT, offsetof(options, baselines),
-     0,                                                                                                          0, false},
+    RL_FLAG("--lanes", options, lanes, "the lanes instead of the kernels"),
+    RL_TEXT("--baselines", "DIR", options, baselines, "where lanes/ is (default: baselines)"),
 };
 
 const rl_command rl_cmd_list = {

@@ -64,7 +64,7 @@ static int run(const rl_command *self, int argc, char **argv)
 }
 
 static const rl_arg args[] = {
-    {"--json", NULL, "the same as JSON", RL_ARG_FLAG, offsetof(options, json), 0, 0, false}
+    RL_FLAG("--json", options, json, "the same as JSON"),
 };
 
 const rl_command rl_cmd_machine = {

@@ -13,7 +13,7 @@ static int failed(const rl_command *self, const rl_error *why)
     return why->status == RL_ERR_ARG ? RL_EXIT_BAD_USAGE : RL_EXIT_BROKEN;
 }
 
-/* ---- synth ------------------------------------------------------------------------------------------ */
+/* ---- synth ----------------------------------------------------------------------------------------- */
 
 typedef struct {
     const char *preset, *format, *out;
@@ -34,17 +34,12 @@ static int run_synth(const rl_command *self, int argc, char **argv)
 }
 
 static const rl_arg synth_args[] = {
-    {"--preset",  "NAME", "the model's shape: tinyllama-1.1b, tiny",       RL_ARG_TEXT,
-     offsetof(synth_options,                                                                                      preset),  0, 0,          false},
-    {"--format",  "NAME", "of its weights (default: q4_0)",                RL_ARG_TEXT,   offsetof(synth_options, format),  0, 0,
-     false                                                                                                                                      },
-    {"--seed",    "N",    "another seed, another model (default: 1)",      RL_ARG_NUMBER, offsetof(synth_options, seed),
-     0,                                                                                                                        UINT64_MAX, false},
-    {"--out",     "FILE", "where to write it",                             RL_ARG_TEXT,   offsetof(synth_options, out),     0, 0,          false},
-    {"--threads", "N",    "to make it with (default: one a CPU)",          RL_ARG_NUMBER,
-     offsetof(synth_options,                                                                                      threads), 0, 1024,       false},
-    {"--list",    NULL,   "the presets and formats there are, with sizes", RL_ARG_FLAG,
-     offsetof(synth_options,                                                                                      list),    0, 0,          false},
+    RL_TEXT("--preset", "NAME", synth_options, preset, "the model's shape: tinyllama-1.1b, tiny"),
+    RL_TEXT("--format", "NAME", synth_options, format, "of its weights (default: q4_0)"),
+    RL_NUMBER("--seed", "N", synth_options, seed, 0, UINT64_MAX, "another seed, another model (default: 1)"),
+    RL_TEXT("--out", "FILE", synth_options, out, "where to write it"),
+    RL_NUMBER("--threads", "N", synth_options, threads, 0, 1024, "to make it with (default: one a CPU)"),
+    RL_FLAG("--list", synth_options, list, "the presets and formats there are, with sizes"),
 };
 
 const rl_command rl_cmd_model_synth = {
@@ -77,8 +72,7 @@ static int run_info(const rl_command *self, int argc, char **argv)
 }
 
 static const rl_arg info_args[] = {
-    {"--tensors", NULL, "a line for each tensor as well", RL_ARG_FLAG, offsetof(info_options, tensors), 0, 0,
-     false},
+    RL_FLAG("--tensors", info_options, tensors, "a line for each tensor as well"),
 };
 
 const rl_command rl_cmd_model_info = {

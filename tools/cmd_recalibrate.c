@@ -142,26 +142,17 @@ static int run(const rl_command *self, int argc, char **argv)
 }
 
 static const rl_arg args[] = {
-    {"--reason",       "TEXT", "why rows may become slower or go away",               RL_ARG_TEXT,   offsetof(options, reason),       0,
-     0,                                                                                                                                                   false},
-    {"--launches",     "R",    "fresh processes (default: as the lane says)",         RL_ARG_NUMBER,
-     offsetof(options,                                                                                                 launches),     1, RL_LAUNCHES_MAX, false},
-    {"--csv",          "FILE", "take this measurement instead of making one",         RL_ARG_TEXT,   offsetof(options, csv),          0,
-     0,                                                                                                                                                   false},
-    {"--dry-run",      NULL,   "show what would change, write nothing",               RL_ARG_FLAG,   offsetof(options, dry_run),      0,
-     0,                                                                                                                                                   false},
-    {"--model",        "FILE", "the model file, for lanes that need one",             RL_ARG_TEXT,   offsetof(options, model),        0,
-     0,                                                                                                                                                   false},
-    {"--reports",      "DIR",  "where the measurement goes (default: reports)",       RL_ARG_TEXT,
-     offsetof(options,                                                                                                 reports),      0, 0,               false},
-    {"--baselines",    "DIR",  "where baselines and lanes/ are (default: baselines)", RL_ARG_TEXT,
-     offsetof(options,                                                                                                 baselines),    0, 0,               false},
-    {"--bench-dir",    "DIR",  "where the bench programs are (default: as for run)",  RL_ARG_TEXT,
-     offsetof(options,                                                                                                 bench_dir),    0, 0,               false},
-    {"--allow-no-git", NULL,   "whatever was built, from whatever tree",              RL_ARG_FLAG,
-     offsetof(options,                                                                                                 allow_no_git), 0, 0,               false},
-    {"--allow-load",   NULL,   "although the machine is busy",                        RL_ARG_FLAG,   offsetof(options, allow_load),   0, 0,
-     false                                                                                                                                                     },
+    RL_TEXT("--reason", "TEXT", options, reason, "why rows may become slower or go away"),
+    RL_NUMBER("--launches", "R", options, launches, 1, RL_LAUNCHES_MAX,
+              "fresh processes (default: as the lane says)"),
+    RL_TEXT("--csv", "FILE", options, csv, "take this measurement instead of making one"),
+    RL_FLAG("--dry-run", options, dry_run, "show what would change, write nothing"),
+    RL_TEXT("--model", "FILE", options, model, "the model file, for lanes that need one"),
+    RL_TEXT("--reports", "DIR", options, reports, "where the measurement goes (default: reports)"),
+    RL_TEXT("--baselines", "DIR", options, baselines, "where baselines and lanes/ are (default: baselines)"),
+    RL_TEXT("--bench-dir", "DIR", options, bench_dir, "where the bench programs are (default: as for run)"),
+    RL_FLAG("--allow-no-git", options, allow_no_git, "whatever was built, from whatever tree"),
+    RL_FLAG("--allow-load", options, allow_load, "although the machine is busy"),
 };
 
 const rl_command rl_cmd_recalibrate = {

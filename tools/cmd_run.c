@@ -82,18 +82,13 @@ static int run(const rl_command *self, int argc, char **argv)
 }
 
 static const rl_arg args[] = {
-    {"--quick",     NULL,   "as the lane's \"quick\" says: fewer launches, fewer rows", RL_ARG_FLAG,
-     offsetof(options,                                                                                                   quick),     0, 0,               false},
-    {"--launches",  "R",    "fresh processes (default: as the lane says)",              RL_ARG_NUMBER,
-     offsetof(options,                                                                                                   launches),  1, RL_LAUNCHES_MAX, false},
-    {"--model",     "FILE", "the model file, for lanes that need one",                  RL_ARG_TEXT,   offsetof(options, model),     0,
-     0,                                                                                                                                                  false},
-    {"--reports",   "DIR",  "where reports go (default: reports)",                      RL_ARG_TEXT,   offsetof(options, reports),   0, 0,
-     false                                                                                                                                                    },
-    {"--baselines", "DIR",  "where baselines and lanes/ are (default: baselines)",      RL_ARG_TEXT,
-     offsetof(options,                                                                                                   baselines), 0, 0,               false},
-    {"--bench-dir", "DIR",  "where the bench programs are (default: see below)",        RL_ARG_TEXT,
-     offsetof(options,                                                                                                   bench_dir), 0, 0,               false},
+    RL_FLAG("--quick", options, quick, "as the lane's \"quick\" says: fewer launches, fewer rows"),
+    RL_NUMBER("--launches", "R", options, launches, 1, RL_LAUNCHES_MAX,
+              "fresh processes (default: as the lane says)"),
+    RL_TEXT("--model", "FILE", options, model, "the model file, for lanes that need one"),
+    RL_TEXT("--reports", "DIR", options, reports, "where reports go (default: reports)"),
+    RL_TEXT("--baselines", "DIR", options, baselines, "where baselines and lanes/ are (default: baselines)"),
+    RL_TEXT("--bench-dir", "DIR", options, bench_dir, "where the bench programs are (default: see below)"),
 };
 
 const rl_command rl_cmd_run = {

@@ -38,7 +38,7 @@ static void read_samples(evidence *e)
             rl_pool_format(&v->pool, "the machine class of the samples is unknown: %s", why.text);
 }
 
-/* ", which differs: cores: 4, here 2" for each other class that has a baseline of the lane. */
+/* "; there is one of box-4 (cores: 4, here 2)" for each other class that has a baseline of the lane. */
 static const char *other_classes(const evidence *e)
 {
     rl_pool *pool = &e->v->pool;
@@ -80,10 +80,8 @@ static rl_baseline_state find_baseline(evidence *e)
         v->baseline_reason = rl_pool_format(&v->pool, "%s", why.text);
         return RL_BASELINE_UNREADABLE;
     }
-    rl_baseline_state state =
-        rl_baseline_check(&e->baseline, lane, &e->origin, &v->pool, &v->baseline_reason);
-    e->has_baseline = state == RL_BASELINE_USED;
-    return state;
+    e->has_baseline = rl_baseline_fits(&e->baseline, lane, &e->origin, &v->pool, &v->baseline_reason);
+    return e->has_baseline ? RL_BASELINE_USED : RL_BASELINE_OTHER;
 }
 
 void rl_judge_here(rl_verdict_set *v, rl_judge_input *in)

@@ -25,7 +25,7 @@ typedef struct {
     double spent_s;
 } lane_run;
 
-/* ---- Getting ready ------------------------------------------------------------------------------------ */
+/* ---- Getting ready --------------------------------------------------------------------------------- */
 
 static bool find_model(lane_run *r)
 {
@@ -94,7 +94,7 @@ static const char **arguments(lane_run *r, size_t launch, const char *out)
     return argv;
 }
 
-/* ---- Progress ----------------------------------------------------------------------------------------- */
+/* ---- Progress -------------------------------------------------------------------------------------- */
 
 static void show_progress(const lane_run *r, size_t launch)
 {
@@ -120,7 +120,7 @@ static void end_progress(const lane_run *r, size_t done)
             r->plan->lane->name, done, r->launches, r->spent_s);
 }
 
-/* ---- Taking in what a launch wrote -------------------------------------------------------------------- */
+/* ---- Taking in what a launch wrote ----------------------------------------------------------------- */
 
 static bool any_failed(const rl_samples *s)
 {
@@ -223,7 +223,7 @@ static rl_status take_in(lane_run *r, size_t launch, const char *path, const rl_
     return status;
 }
 
-/* ---- The run ------------------------------------------------------------------------------------------ */
+/* ---- The run --------------------------------------------------------------------------------------- */
 
 /* One launch. False where it ends the lane. */
 static bool launch_once(lane_run *r, size_t launch, const char *const *env)

@@ -1,16 +1,17 @@
-/* measure.h - runs a lane: its bench program, launch after launch, each a fresh process; and what they
- * measured, gathered in one directory:
+/* measure.h - runs a lane's bench program, launch after launch, and gathers what they measured.
  *
+ * Every launch is a fresh process. What they leave is in one directory:
  *   samples.csv     the rows of all launches under one header
- *   context.json    the first launch's context; "model_identity" where the lane has a model; "launches": for
- * each launch how long it took, how it ended, and whatever its context says otherwise than the first
+ *   context.json    the first launch's context, and in it
+ *                     model_identity   where the lane has a model (origin.h)
+ *                     launches         of each how long it took, how it ended, and whatever its own context
+ *                                      says otherwise than the first
  *   launches/       what each wrote itself
  *
  * A bench gets the lane's arguments, then --benchmark_filter in quick mode, --model where the lane has one,
- * --launch,
- * --benchmark_out and --benchmark_out_format=csv. Variables that would change its doings are taken out of its
- * environment (launch.h). It may exit with 0, or with 1 where it says which rows failed. The first launch
- * that does anything else ends the lane: what has been measured is judged all the same. */
+ * and --launch, --benchmark_out, --benchmark_out_format=csv. Variables that would change its doings are taken
+ * out of its environment (launch.h). It may exit with 0, or with 1 where its rows say which of them failed.
+ * The first launch that does anything else ends the lane: what has been measured is judged all the same. */
 #ifndef RL_MEASURE_H
 #define RL_MEASURE_H
 

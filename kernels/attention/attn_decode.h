@@ -5,20 +5,20 @@
  *   q    [n_head][head_dim] f32     rotated
  *   K, V [n_head_kv][...][head_dim] one plane a KV head, positions one after another: a plane is one stream
  *   out  [n_head][head_dim] f32
- * group = n_head / n_head_kv query heads share a KV head and one pass over its planes.
+ * group = n_head / n_head_kv query heads share a KV head and the reading of its planes.
  *
  * The context is cut into parts of RL_ATTN_PART positions, whatever the number of threads: a part is one call
  * of `part`, which leaves an unnormalised result (online softmax); `merge` joins the parts of a KV head in
  * order. So the result is the same to the bit for every number of threads.
  *
- *   part   [group][stride] f32, stride = rl_attn_stride(head_dim): sum of exp(s - m) V, then m, then sum of exp
+ *   part [group][stride] f32        stride = rl_attn_stride(head_dim):
+ *                                   sum of exp(s - m) V [head_dim], then m = max s, then sum of exp(s - m)
  *
  * head_dim is a multiple of 32, at most RL_ATTN_MAX_DIM; group at most RL_ATTN_MAX_GROUP; n >= 1 positions.
- * K and V aligned to 2 bytes. Reads exactly the positions named (guard-page tested).
- * Precision: with exact arithmetic on the same f16 K and V,
- *   |out - exact| <= (head_dim + n/64 + 64) * FLT_EPSILON * (1 + 2 max_t |scale| sum_i |q_i K_ti|) * max_t
- * |V_t| (derived in tests/test_attn_decode.c). Errors: none at run time. Source: Dao et al., FlashAttention;
- * split-KV as in Flash-Decoding. */
+ * K and V finite, aligned to 2 bytes. Reads exactly the positions named (guard-page tested).
+ * Precision against exact arithmetic on the same f16 K and V, with S = max_t |scale| sum_i |q_i K_ti|:
+ *   |out - exact| <= ((head_dim + 8) S + 5 n + 16) FLT_EPSILON max_t |V_t|   (derived in tests/test_attn_decode.c)
+ * Errors: none at run time. Source: Dao et al., FlashAttention; split-KV as in Flash-Decoding. */
 #ifndef RL_ATTN_DECODE_H
 #define RL_ATTN_DECODE_H
 
@@ -55,9 +55,10 @@ const rl_attn_decode *rl_attn_decode_find(rl_format kv_format, uint32_t cpu);
 const rl_attn_decode *rl_attn_decode_at(size_t i);
 
 /* One token's attention as a team runs it: each rank takes its share of all (KV head, part) pairs, the ranks
- * meet at the caller's barrier, then each merges its share of the KV heads. k, v      the planes of all KV
- * heads, `plane_bytes` apart scratch   rl_attn_scratch_bytes(shape, n_ctx), RL_LINE aligned, shared by all
- * ranks Phase 1 is rl_attn_decode_parts, phase 2 rl_attn_decode_merge; between them a barrier. */
+ * meet at the caller's barrier, then each merges its share of the KV heads.
+ *   k, v     the planes of all KV heads, `plane_bytes` apart
+ *   scratch  rl_attn_scratch_bytes(shape, n_ctx), RL_LINE aligned, shared by all ranks
+ * Phase 1 is rl_attn_decode_parts, phase 2 rl_attn_decode_merge; between them a barrier. */
 typedef struct {
     const rl_attn_decode *kernel;
     rl_attn_shape shape;

@@ -1,31 +1,23 @@
-/* attn_decode_avx2.c - eight positions at a time, all query heads of the group in one pass.
+/* attn_decode_avx2.c - eight positions at a time, up to four query heads of the group in one pass.
  *
- * The shape is that of attn_decode_avx512.c: rows of K are converted to floats once a block; every head takes
- * its dot products against them, which end up as the lanes of one vector; the rows of V take the same place
- * and are added up for two heads at a time, in registers. */
+ * The shape is that of attn_decode_avx512.c: a row of K or V is read and converted once for the heads of a pass, the
+ * scores of a block end as the lanes of one vector, and a tile of results stays in registers while the rows of V
+ * go by. Sixteen registers hold half as many sums. */
 #include "attention/attn_decode.h"
 #include "base/x86_avx2.h"
 
 #include <math.h>
 
-enum { T = 8 }; /* positions a block, and lanes */
+enum { T = 8, HEADS = 4 }; /* positions a block, and lanes; heads a pass at most */
 
 /* What a pass over one part keeps beside the results. */
 typedef struct {
-    _Alignas(32) float rows[RL_ATTN_MAX_DIM * T]; /* K, then V: [dim / 8][T][8] */
-    _Alignas(32) float weight[RL_ATTN_MAX_GROUP][T];
-    __m256 sum[RL_ATTN_MAX_GROUP]; /* of the weights, lane by lane */
-    float max[RL_ATTN_MAX_GROUP];
+    _Alignas(32) float weight[HEADS][T];
+    __m256 sum[HEADS]; /* of the weights, lane by lane */
+    __m256 max[HEADS]; /* in all lanes */
 } pass;
 
-/* Rows of halves to floats; those past n are 0. */
-static inline void load_rows(pass *a, const rl_f16 *x, size_t dim, size_t n)
-{
-    for (size_t t = 0; t < T; t++)
-        for (size_t i = 0; i < dim; i += 8)
-            _mm256_store_ps(a->rows + i * T + 8 * t,
-                            t < n ? rl_load_f16_256(x + t * dim + i) : _mm256_setzero_ps());
-}
+/* ---- scores ---- */
 
 /* Steps towards the sums of several vectors: each takes two and halves what is left to add of both. */
 static inline __m256 fold_lanes(__m256 a, __m256 b)
@@ -45,74 +37,108 @@ static inline __m256 fold_pairs(__m256 a, __m256 b)
                          _mm256_castpd_ps(_mm256_unpackhi_pd(x, y)));
 }
 
-/* Lane i of the result is the sum of the floats of v[i]. */
-static inline __m256 sum_each(const __m256 v[T])
+/* q . K of every head, each position in its lane. A step takes positions t and 4 + t for `steps` values of t; heads
+ * times steps is 4, for 8 chains of additions. Both are constants where it is called. */
+static inline __attribute__((always_inline)) void
+dots(__m256 *out, const float *q, const rl_f16 *const row[T], size_t dim, size_t heads, size_t steps)
 {
-    __m256 half[4]; /* lane l of number i: four floats that add up to the sum of v[4l + i] */
-    for (size_t i = 0; i < 4; i++) half[i] = fold_lanes(v[i], v[4 + i]);
-    return fold_pairs(fold_singles(half[0], half[1]), fold_singles(half[2], half[3]));
+    __m256 half[HEADS][4]; /* lane l of number t: four floats that add up to position 4l + t */
+    for (size_t t = 0; t < 4; t += steps) {
+        __m256 sum[HEADS][4][2];
+        for (size_t h = 0; h < heads; h++)
+            for (size_t s = 0; s < steps; s++) sum[h][s][0] = sum[h][s][1] = _mm256_setzero_ps();
+        for (size_t i = 0; i < dim; i += 8) {
+            __m256 x[HEADS];
+            for (size_t h = 0; h < heads; h++) x[h] = _mm256_loadu_ps(q + h * dim + i);
+            for (size_t s = 0; s < steps; s++)
+                for (size_t j = 0; j < 2; j++) {
+                    const __m256 key = rl_load_f16_256(row[4 * j + t + s] + i);
+                    for (size_t h = 0; h < heads; h++)
+                        sum[h][s][j] = _mm256_fmadd_ps(key, x[h], sum[h][s][j]);
+                }
+        }
+        for (size_t h = 0; h < heads; h++)
+            for (size_t s = 0; s < steps; s++) half[h][t + s] = fold_lanes(sum[h][s][0], sum[h][s][1]);
+    }
+    for (size_t h = 0; h < heads; h++)
+        out[h] = fold_pairs(fold_singles(half[h][0], half[h][1]), fold_singles(half[h][2], half[h][3]));
 }
 
-/* q . K for the positions of the block. */
-static inline __m256 dots(const pass *a, const float *q, size_t dim)
-{
-    __m256 sum[T];
-    for (size_t t = 0; t < T; t++) sum[t] = _mm256_setzero_ps();
-    for (size_t i = 0; i < dim; i += 8) {
-        const __m256 x = _mm256_loadu_ps(q + i);
-        for (size_t t = 0; t < T; t++)
-            sum[t] = _mm256_fmadd_ps(_mm256_load_ps(a->rows + i * T + 8 * t), x, sum[t]);
-    }
-    return sum_each(sum);
-}
+/* ---- weights ---- */
 
 static inline void multiply(float *x, size_t dim, __m256 by)
 {
     for (size_t i = 0; i < dim; i += 8) _mm256_storeu_ps(x + i, _mm256_mul_ps(_mm256_loadu_ps(x + i), by));
 }
 
-/* The weights of head h for the block; where the block holds a new maximum, what was summed so far shrinks. */
-static inline void weigh(pass *a, size_t h, float *out, const float *q, size_t dim, float scale, size_t n)
+/* The weights of head h for the block. A new maximum is rare after the first blocks, and nothing waits for it to
+ * be found where there is none; where there is, what was summed so far shrinks. */
+static inline void weigh(pass *a, size_t h, float *out, size_t dim, __m256 score)
 {
-    const __m256 product = _mm256_mul_ps(dots(a, q, dim), _mm256_set1_ps(scale));
-    const __m256 lanes = _mm256_castsi256_ps(rl_lanes256(n));
-    const __m256 score = _mm256_blendv_ps(_mm256_set1_ps(-INFINITY), product, lanes);
-    const float max = rl_max_ps256(score);
-    if (max > a->max[h]) {
-        const __m256 shrink = rl_exp_ps256(_mm256_set1_ps(a->max[h] - max));
+    if (_mm256_movemask_ps(_mm256_cmp_ps(score, a->max[h], _CMP_GT_OQ)) != 0) {
+        const __m256 max = _mm256_set1_ps(rl_max_ps256(score)),
+                     shrink = rl_exp_ps256(_mm256_sub_ps(a->max[h], max));
         multiply(out, dim, shrink);
         a->sum[h] = _mm256_mul_ps(a->sum[h], shrink);
         a->max[h] = max;
     }
-    const __m256 weight = rl_exp_ps256(_mm256_sub_ps(score, _mm256_set1_ps(a->max[h])));
+    const __m256 weight = rl_exp_ps256(_mm256_sub_ps(score, a->max[h]));
     a->sum[h] = _mm256_add_ps(a->sum[h], weight);
     _mm256_store_ps(a->weight[h], weight);
 }
 
-/* out += weight V for `heads` heads from h on and 32 dimensions from i on; `heads` is a constant where it is
- * called, so that the tile lies in registers. */
-static inline __attribute__((always_inline)) void add_tile(const pass *a, float *out, size_t stride, size_t h,
-                                                           size_t heads, size_t i, size_t n)
+/* ---- values ---- */
+
+/* out += weight V for a tile of `heads` heads by `cols` vectors of 8 dimensions: constants where it is called, so
+ * that the tile lies in registers. */
+static inline __attribute__((always_inline)) void add_tile(const pass *a, float *out, size_t stride,
+                                                           const rl_f16 *v, size_t dim, size_t n,
+                                                           size_t heads, size_t cols)
 {
-    __m256 tile[2][4];
-    for (size_t r = 0; r < heads; r++)
-        for (size_t c = 0; c < 4; c++) tile[r][c] = _mm256_loadu_ps(out + (h + r) * stride + i + 8 * c);
-    for (size_t t = 0; t < n; t++)
-        for (size_t c = 0; c < 4; c++) {
-            const __m256 v = _mm256_load_ps(a->rows + (i + 8 * c) * T + 8 * t);
-            for (size_t r = 0; r < heads; r++)
-                tile[r][c] = _mm256_fmadd_ps(_mm256_set1_ps(a->weight[h + r][t]), v, tile[r][c]);
-        }
-    for (size_t r = 0; r < heads; r++)
-        for (size_t c = 0; c < 4; c++) _mm256_storeu_ps(out + (h + r) * stride + i + 8 * c, tile[r][c]);
+    __m256 tile[HEADS][4];
+    for (size_t h = 0; h < heads; h++)
+        for (size_t c = 0; c < cols; c++) tile[h][c] = _mm256_loadu_ps(out + h * stride + 8 * c);
+    for (size_t t = 0; t < n; t++, v += dim) {
+        __m256 value[4];
+        for (size_t c = 0; c < cols; c++) value[c] = rl_load_f16_256(v + 8 * c);
+        for (size_t h = 0; h < heads; h++)
+            for (size_t c = 0; c < cols; c++)
+                tile[h][c] = _mm256_fmadd_ps(_mm256_set1_ps(a->weight[h][t]), value[c], tile[h][c]);
+    }
+    for (size_t h = 0; h < heads; h++)
+        for (size_t c = 0; c < cols; c++) _mm256_storeu_ps(out + h * stride + 8 * c, tile[h][c]);
 }
 
-static inline void add_values(const pass *a, float *out, size_t stride, size_t group, size_t dim, size_t n)
+/* ---- a pass: `heads` heads over the whole part ---- */
+
+static inline __attribute__((always_inline)) void run_pass(float *out, const float *q, const rl_f16 *k,
+                                                           const rl_f16 *v, const rl_attn_shape *shape,
+                                                           size_t n, size_t heads, size_t steps, size_t cols)
 {
-    for (size_t i = 0; i < dim; i += 32) {
-        size_t h = 0;
-        for (; h + 2 <= group; h += 2) add_tile(a, out, stride, h, 2, i, n);
-        if (h < group) add_tile(a, out, stride, h, 1, i, n);
+    static const rl_f16 none[RL_ATTN_MAX_DIM]; /* what positions past n read */
+    const size_t dim = shape->head_dim, stride = rl_attn_stride(dim);
+    const __m256 least = _mm256_set1_ps(-INFINITY), scale = _mm256_set1_ps(shape->scale);
+    pass a;
+    for (size_t h = 0; h < heads; h++) {
+        a.max[h] = least;
+        a.sum[h] = _mm256_setzero_ps();
+    }
+    for (size_t t = 0; t < n; t += T) {
+        const size_t now = n - t < T ? n - t : T;
+        const __m256 here = _mm256_castsi256_ps(rl_lanes256(now));
+        const rl_f16 *row[T];
+        __m256 product[HEADS];
+        for (size_t i = 0; i < T; i++) row[i] = i < now ? k + (t + i) * dim : none;
+        dots(product, q, row, dim, heads, steps);
+        for (size_t h = 0; h < heads; h++)
+            weigh(&a, h, out + h * stride, dim,
+                  _mm256_blendv_ps(least, _mm256_mul_ps(product[h], scale), here));
+        for (size_t i = 0; i < dim; i += 8 * cols)
+            add_tile(&a, out + i, stride, v + t * dim + i, dim, now, heads, cols);
+    }
+    for (size_t h = 0; h < heads; h++) {
+        out[h * stride + dim] = _mm256_cvtss_f32(a.max[h]);
+        out[h * stride + dim + 1] = rl_sum_ps256(a.sum[h]);
     }
 }
 
@@ -120,25 +146,11 @@ static void part_f16(float *restrict part, const float *restrict q, const void *
                      const void *restrict v, const rl_attn_shape *shape, size_t n)
 {
     const size_t dim = shape->head_dim, stride = rl_attn_stride(dim), group = rl_attn_group(shape);
-    const rl_f16 *key = k, *value = v;
-    pass a;
+    size_t h = 0;
     memset(part, 0, group * stride * sizeof *part);
-    for (size_t h = 0; h < group; h++) {
-        a.max[h] = -INFINITY;
-        a.sum[h] = _mm256_setzero_ps();
-    }
-    for (size_t t = 0; t < n; t += T) {
-        const size_t now = n - t < T ? n - t : T;
-        load_rows(&a, key + t * dim, dim, now);
-        for (size_t h = 0; h < group; h++)
-            weigh(&a, h, part + h * stride, q + h * dim, dim, shape->scale, now);
-        load_rows(&a, value + t * dim, dim, now);
-        add_values(&a, part, stride, group, dim, now);
-    }
-    for (size_t h = 0; h < group; h++) {
-        part[h * stride + dim] = a.max[h];
-        part[h * stride + dim + 1] = rl_sum_ps256(a.sum[h]);
-    }
+    for (; h + 4 <= group; h += 4) run_pass(part + h * stride, q + h * dim, k, v, shape, n, 4, 1, 2);
+    for (; h + 2 <= group; h += 2) run_pass(part + h * stride, q + h * dim, k, v, shape, n, 2, 2, 4);
+    if (h < group) run_pass(part + h * stride, q + h * dim, k, v, shape, n, 1, 4, 4);
 }
 
 static void merge_parts(float *restrict out, const float *restrict parts, const rl_attn_shape *shape,

@@ -1,10 +1,10 @@
 /* attn_decode_avx512.c - sixteen positions at a time, up to eight query heads of the group in one pass.
  *
- * A row of K or V is read and converted once for all heads of a pass. Scores: each head has a register per row, so
- * to speak, and what these add up to ends as the lanes of one vector, so that the exponential and the sum of
- * sixteen positions cost one vector operation each. Values: a tile of heads by dimensions stays in registers while
- * the rows of V go by. Blocks are cut by position, and an element's additions follow the positions whatever tile
- * it is in: the result depends on nothing but the inputs. */
+ * A row of K or V is read and converted once for the heads of a pass. Scores: the dot products of a block end as
+ * the lanes of one vector, so that the exponential and the sum of sixteen positions cost one vector operation
+ * each. Values: a tile of heads by dimensions stays in registers while the rows of V go by. Blocks are cut by
+ * position, and an element's additions follow the positions whatever tile it is in: the result depends on nothing
+ * but the inputs. */
 #include "attention/attn_decode.h"
 #include "base/x86_avx512.h"
 
@@ -130,9 +130,10 @@ static inline __attribute__((always_inline)) void run_pass(float *out, const flo
 {
     static const rl_f16 none[RL_ATTN_MAX_DIM]; /* what positions past n read */
     const size_t dim = shape->head_dim, stride = rl_attn_stride(dim);
+    const __m512 least = _mm512_set1_ps(-INFINITY), scale = _mm512_set1_ps(shape->scale);
     pass a;
     for (size_t h = 0; h < heads; h++) {
-        a.max[h] = _mm512_set1_ps(-INFINITY);
+        a.max[h] = least;
         a.sum[h] = _mm512_setzero_ps();
     }
     for (size_t t = 0; t < n; t += T) {
@@ -141,10 +142,8 @@ static inline __attribute__((always_inline)) void run_pass(float *out, const flo
         __m512 product[HEADS];
         for (size_t i = 0; i < T; i++) row[i] = i < now ? k + (t + i) * dim : none;
         dots(product, q, row, dim, heads, steps);
-        for (size_t h = 0; h < heads; h++) {
-            const __m512 least = _mm512_set1_ps(-INFINITY), scale = _mm512_set1_ps(shape->scale);
+        for (size_t h = 0; h < heads; h++)
             weigh(&a, h, out + h * stride, dim, _mm512_mask_mul_ps(least, rl_mask16(now), product[h], scale));
-        }
         size_t i = 0;
         for (; i + 16 * cols <= dim; i += 16 * cols)
             add_tile(&a, out + i, stride, v + t * dim + i, dim, now, heads, cols);

@@ -21,9 +21,24 @@ static inline float rl_max_ps(__m512 v)
     return rl_max_ps256(_mm256_max_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)));
 }
 
-static inline int32_t rl_sum_epi32(__m512i v)
+/* Lane i of v (128 bits), in all four lanes. i is a constant after unrolling. */
+static inline __m512i rl_spread_lane(__m512i v, size_t i)
 {
-    return rl_sum_epi32_256(_mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1)));
+    switch (i) {
+    case 0:
+        return _mm512_shuffle_i32x4(v, v, 0x00);
+    case 1:
+        return _mm512_shuffle_i32x4(v, v, 0x55);
+    case 2:
+        return _mm512_shuffle_i32x4(v, v, 0xaa);
+    default:
+        return _mm512_shuffle_i32x4(v, v, 0xff);
+    }
+}
+
+static inline __m512 rl_spread_lane_ps(__m512 v, size_t i)
+{
+    return _mm512_castsi512_ps(rl_spread_lane(_mm512_castps_si512(v), i));
 }
 
 /* ---- masks: the first n of 16 lanes, of 32 words, of 64 bytes ---- */

@@ -239,26 +239,6 @@ static inline k4_headers k4_open(const group *g)
     return out;
 }
 
-/* Lane r of v, in all four lanes. r is a constant after unrolling. */
-static inline __m512i spread_lane(__m512i v, size_t r)
-{
-    switch (r) {
-    case 0:
-        return _mm512_shuffle_i32x4(v, v, 0x00);
-    case 1:
-        return _mm512_shuffle_i32x4(v, v, 0x55);
-    case 2:
-        return _mm512_shuffle_i32x4(v, v, 0xaa);
-    default:
-        return _mm512_shuffle_i32x4(v, v, 0xff);
-    }
-}
-
-static inline __m512 spread_lane_ps(__m512 v, size_t r)
-{
-    return _mm512_castsi512_ps(spread_lane(_mm512_castps_si512(v), r));
-}
-
 /* Words of zero-extended scale bytes: `a` for the lower half of the vector, `b` for the upper. */
 static inline __m512i pick_scales(__m512i sub, int a, int b)
 {
@@ -290,7 +270,7 @@ static inline k4_act k4_load_act(const rl_act_view *a, size_t b)
 /* d * dx * sum(scale * q x) - dmin * dx * sum(min * x), added to row r. `quant` are its four vectors of quants. */
 static inline void k4_finish(group *g, const k4_headers *h, const k4_act *x, const __m512i quant[4], size_t r)
 {
-    const __m512i sub = spread_lane(h->sub, r);
+    const __m512i sub = rl_spread_lane(h->sub, r);
     __m512i dot = _mm512_setzero_si512();
     dot = _mm512_dpwssd_epi32(dot, _mm512_maddubs_epi16(quant[0], x->q[0]), pick_scales(sub, 0, 2));
     dot = _mm512_dpwssd_epi32(dot, _mm512_maddubs_epi16(quant[1], x->q[1]), pick_scales(sub, 1, 3));
@@ -300,8 +280,8 @@ static inline void k4_finish(group *g, const k4_headers *h, const k4_act *x, con
     const __m256i twice = _mm256_setr_epi8(8, -1, 8, -1, 9, -1, 9, -1, 10, -1, 10, -1, 11, -1, 11, -1, 12, -1,
                                            12, -1, 13, -1, 13, -1, 14, -1, 14, -1, 15, -1, 15, -1);
     const __m256i min = _mm256_madd_epi16(_mm256_shuffle_epi8(_mm512_castsi512_si256(sub), twice), x->sums);
-    const __m512 d = _mm512_mul_ps(spread_lane_ps(h->d, r), x->d);
-    const __m512 dm = _mm512_mul_ps(spread_lane_ps(h->dm, r), x->d);
+    const __m512 d = _mm512_mul_ps(rl_spread_lane_ps(h->d, r), x->d);
+    const __m512 dm = _mm512_mul_ps(rl_spread_lane_ps(h->dm, r), x->d);
     g->sum[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), d, g->sum[r]);
     g->sum[r] = _mm512_fnmadd_ps(_mm512_cvtepi32_ps(_mm512_zextsi256_si512(min)), dm, g->sum[r]);
 }

@@ -129,15 +129,62 @@ static void add(float *restrict y, const float *restrict x, size_t n)
         store(y + i, n - i, _mm512_add_ps(load(y + i, n - i), load(x + i, n - i)));
 }
 
-/* ---- activations. Bits are the scalar kernel's: the same divisions, and vcvtps2dq rounds as rintf does.
- * ---- */
+/* ---- activations. Bits are the scalar kernel's: the same divisions, and vcvtps2dq rounds as rintf does. ---- */
 
-/* Sixteen quants, x * inverse; stored as bytes. */
-static inline __m512i quantize16(int8_t *q, const float *x, __m512 inverse)
+/* Lanes of 128 bits against their elements: dword i of lane j to dword j of lane i. */
+static inline __m512i transpose4(__m512i v)
 {
-    const __m512i v = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x), inverse));
-    _mm_storeu_si128((__m128i *)q, _mm512_cvtepi32_epi8(v));
-    return v;
+    return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
+                                    v);
+}
+
+/* 64 values times the inverses of their scales, as bytes. The packs work lane by lane; the transposition puts that
+ * right. */
+static inline __m512i quantize64(const __m512 x[4], const __m512 inverse[4])
+{
+    __m512i v[4];
+    for (size_t i = 0; i < 4; i++) v[i] = _mm512_cvtps_epi32(_mm512_mul_ps(x[i], inverse[i]));
+    return transpose4(_mm512_packs_epi16(_mm512_packs_epi32(v[0], v[1]), _mm512_packs_epi32(v[2], v[3])));
+}
+
+/* Sums of four neighbours. */
+static inline __m512i sum_fours(__m512i q)
+{
+    return _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(1), q);
+}
+
+static inline __m512 max_lanes(__m512 a, __m512 b)
+{
+    return _mm512_max_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+}
+
+/* One to four blocks (`n`), one in each lane of the vectors that hold one number a block; missing ones read as
+ * zeros. */
+static inline void step_q8(int8_t *q, float *d, int32_t *s, const float *x, size_t n)
+{
+    __m512 v[8], top[4], inverse[4];
+    for (size_t i = 0; i < 8; i++) v[i] = i / 2 < n ? _mm512_loadu_ps(x + 16 * i) : _mm512_setzero_ps();
+    for (size_t b = 0; b < 4; b++)
+        top[b] = _mm512_max_ps(_mm512_abs_ps(v[2 * b]), _mm512_abs_ps(v[2 * b + 1]));
+    __m512 amax = max_lanes(max_lanes(top[0], top[1]), max_lanes(top[2], top[3]));
+    amax = _mm512_max_ps(amax, _mm512_permute_ps(amax, _MM_SHUFFLE(1, 0, 3, 2)));
+    amax = _mm512_max_ps(amax, _mm512_permute_ps(amax, _MM_SHUFFLE(2, 3, 0, 1)));
+    const __mmask16 some = _mm512_cmp_ps_mask(amax, _mm512_set1_ps(RL_ACT_TINY), _CMP_GE_OQ);
+    const __m512 most = _mm512_set1_ps(127);
+    const __m512 scale = _mm512_maskz_div_ps(some, amax, most), all = _mm512_maskz_div_ps(some, most, amax);
+    for (size_t b = 0; b < 4; b++) inverse[b] = rl_spread_lane_ps(all, b);
+    const __m512i q0 = quantize64(v, (__m512[]){inverse[0], inverse[0], inverse[1], inverse[1]});
+    const __m512i q1 = quantize64(v + 4, (__m512[]){inverse[2], inverse[2], inverse[3], inverse[3]});
+    const __m512i f0 = sum_fours(q0), f1 = sum_fours(q1);
+    __m512i sum = _mm512_add_epi32(_mm512_shuffle_i32x4(f0, f1, 0x88), _mm512_shuffle_i32x4(f0, f1, 0xdd));
+    sum = _mm512_add_epi32(sum, _mm512_shuffle_epi32(sum, (_MM_PERM_ENUM)_MM_SHUFFLE(1, 0, 3, 2)));
+    sum = _mm512_add_epi32(sum, _mm512_shuffle_epi32(sum, (_MM_PERM_ENUM)_MM_SHUFFLE(2, 3, 0, 1)));
+    _mm512_mask_storeu_epi8(q, rl_mask64(32 * n), q0);
+    _mm512_mask_storeu_epi8(q + 64, n > 2 ? rl_mask64(32 * n - 64) : 0, q1);
+    const __mmask8 blocks = (__mmask8)rl_mask16(n);
+    _mm_mask_storeu_ps(d, blocks,
+                       _mm512_castps512_ps128(_mm512_castsi512_ps(transpose4(_mm512_castps_si512(scale)))));
+    _mm_mask_storeu_epi32(s, blocks, _mm512_castsi512_si128(transpose4(sum)));
 }
 
 static void quantize_q8(void *restrict a, const float *restrict x, size_t k)
@@ -145,14 +192,9 @@ static void quantize_q8(void *restrict a, const float *restrict x, size_t k)
     int8_t *q = a;
     float *d = (float *)((char *)a + rl_act_d_offset(k));
     int32_t *s = (int32_t *)((char *)a + rl_act_s_offset(RL_ACT_Q8, k));
-    for (size_t b = 0; b < k / 32; b++, x += 32, q += 32) {
-        const __m512 x0 = _mm512_abs_ps(_mm512_loadu_ps(x)), x1 = _mm512_abs_ps(_mm512_loadu_ps(x + 16));
-        float amax = rl_max_ps(_mm512_max_ps(x0, x1));
-        if (amax < RL_ACT_TINY) amax = 0;
-        const __m512 inverse = _mm512_set1_ps(amax > 0 ? 127.0f / amax : 0.0f);
-        d[b] = amax / 127.0f;
-        s[b] = rl_sum_epi32(_mm512_add_epi32(quantize16(q, x, inverse), quantize16(q + 16, x + 16, inverse)));
-    }
+    size_t b = 0;
+    for (; b + 4 <= k / 32; b += 4) step_q8(q + 32 * b, d + b, s + b, x + 32 * b, 4);
+    if (b < k / 32) step_q8(q + 32 * b, d + b, s + b, x + 32 * b, k / 32 - b);
 }
 
 /* The value of largest magnitude, the first of equals. Only where a maximum and a minimum are equally far out
@@ -173,18 +215,34 @@ static inline float extreme_of(const float *x)
     return x[first];
 }
 
+/* From the sums of four neighbours in four vectors, the sixteen sums of 16, each lane holding the parts of one. */
+static inline __m256i sums_of_16(const __m512i f[4])
+{
+    const __m512i a = _mm512_add_epi32(_mm512_unpacklo_epi32(f[0], f[1]), _mm512_unpackhi_epi32(f[0], f[1]));
+    const __m512i b = _mm512_add_epi32(_mm512_unpacklo_epi32(f[2], f[3]), _mm512_unpackhi_epi32(f[2], f[3]));
+    const __m512i sum = _mm512_add_epi32(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+    return _mm512_cvtepi32_epi16(transpose4(sum)); /* dword i of lane j was vector i, lane j */
+}
+
 static void quantize_q8k(void *restrict a, const float *restrict x, size_t k)
 {
     int8_t *q = a;
     float *d = (float *)((char *)a + rl_act_d_offset(k));
     int16_t *s = (int16_t *)((char *)a + rl_act_s_offset(RL_ACT_Q8K, k));
-    for (size_t b = 0; b < k / 256; b++) {
+    for (size_t b = 0; b < k / 256; b++, s += 16) {
         float extreme = extreme_of(x);
         if (fabsf(extreme) < RL_ACT_TINY) extreme = 0;
         const __m512 inverse = _mm512_set1_ps(extreme != 0 ? -127.0f / extreme : 0.0f);
+        __m512i fours[4];
         d[b] = extreme / -127.0f;
-        for (size_t i = 0; i < 16; i++, x += 16, q += 16)
-            *s++ = (int16_t)rl_sum_epi32(quantize16(q, x, inverse));
+        for (size_t i = 0; i < 4; i++, x += 64, q += 64) {
+            const __m512 v[4] = {_mm512_loadu_ps(x), _mm512_loadu_ps(x + 16), _mm512_loadu_ps(x + 32),
+                                 _mm512_loadu_ps(x + 48)};
+            const __m512i bytes = quantize64(v, (__m512[]){inverse, inverse, inverse, inverse});
+            _mm512_storeu_si512(q, bytes);
+            fours[i] = sum_fours(bytes);
+        }
+        _mm256_storeu_si256((__m256i *)s, sums_of_16(fours));
     }
 }
 

@@ -8,7 +8,7 @@
  * Best means the least sum of w e^2 over the errors e, with w = |x| + the sub-block's root mean square:
  * errors count everywhere, on large weights up to a few times more. Given the integers q the best real scale
  * and minimum are a linear least-squares problem with a closed solution; given those, rounding gives the best
- * q. The fit goes back and forth between the two, first on real numbers, then on the lattice of what can be stored:
+ * q. The fit goes back and forth between the two, first on real numbers, then on those that can be stored:
  *   1. Each sub-block alone: a few ranges to start from, slightly wider or narrower than that of the values
  *      (clipping the extremes may pay), each solved once; the best is rounded and solved once more.
  *   2. d and dmin from the largest scale and minimum.
@@ -18,10 +18,10 @@
  *   5. q rounded under the values a reader will see: d and dmin as halves.
  * The signed shape goes without steps 3 and 4: a scale that has no minimum to agree with is rounded as well
  * as it can be.
- * The cost is passes over the elements: nine, five for the signed shape. The error that is left
- * is below that of twenty-one trials of step 1 alone, which is how ggml does it (tests/test_quantize.c holds
- * the two together). Sums run over a sub-block from its first element to its last, so that every compiler and
- * machine gives the same bytes. */
+ * The cost is passes over the elements: nine, five for the signed shape. The error that is left is below that
+ * of twenty-one trials of step 1 alone, which is how ggml does it (tests/test_quantize.c holds the two
+ * together). Sums run over a sub-block from its first element to its last, so that every compiler and machine
+ * gives the same bytes. */
 #ifndef RL_KFIT_H
 #define RL_KFIT_H
 

@@ -17,8 +17,8 @@ static void quantize_bf16(void *restrict y, const float *restrict x, size_t n)
     for (size_t i = 0; i < n; i++) h[i] = rl_f32_to_bf16(x[i]);
 }
 
-/* 1/d, and 0 for 0. It is infinite where d is so small that it rounds to the half 0: no q matters then, and
- * the next two functions take infinities and NaNs, which the reference converts to whatever the machine gives. */
+/* 1/d, and 0 for 0. Infinite where d is so small that it rounds to the half 0: no q matters then, and the
+ * next two functions take infinities and NaNs, which the reference converts to whatever the machine gives. */
 static float inverse(float d) { return d != 0 ? 1 / d : 0; }
 
 /* Integer part of v, held to 0..top; 0 for a NaN. */

@@ -27,7 +27,7 @@ static int row_order(const void *pa, const void *pb)
     return order != 0 ? order : strcmp(a->metric, b->metric);
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------------- */
 
 static void read_launches(rl_baseline_row *row, const rl_node *n, rl_pool *pool)
 {
@@ -173,7 +173,37 @@ const rl_baseline_row *rl_baseline_find(const rl_baseline *b, const char *name, 
     return b->n_rows > 0 ? bsearch(&key, b->rows, b->n_rows, sizeof key, row_order) : NULL;
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------------- */
+static bool same_args(const rl_baseline *b, const rl_lane *lane)
+{
+    if (b->n_args != lane->full.n_args || strcmp(b->bench, lane->bench) != 0) return false;
+    for (size_t i = 0; i < b->n_args; i++)
+        if (strcmp(b->args[i], lane->full.args[i]) != 0) return false;
+    return true;
+}
+
+bool rl_baseline_fits(const rl_baseline *b, const rl_lane *lane, const rl_origin *origin, rl_pool *pool,
+                      const char **reason)
+{
+    const rl_machine *there = &b->machine, *here = &origin->machine;
+    const char *difference = rl_machine_difference(there, here, pool), *none = "none";
+    *reason = "";
+    if (strcmp(b->lane, lane->name) != 0)
+        *reason = rl_pool_format(pool, "it is of lane %s, not %s", b->lane, lane->name);
+    else if (strcmp(there->class, here->class) != 0)
+        *reason = rl_pool_format(pool, "it is of class %s, the samples are of %s (%s)", there->class,
+                                 here->class, difference[0] != '\0' ? difference : "made of the same parts");
+    else if (difference[0] != '\0') /* a name is a hash; the parts are the truth */
+        *reason = rl_pool_format(pool, "class %s is made of other parts there: %s", there->class, difference);
+    else if (!same_args(b, lane))
+        *reason = "the lane's bench or arguments have changed since: recalibrate";
+    else if (strcmp(b->model, origin->model) != 0)
+        *reason = rl_pool_format(pool, "it was measured with model %s, the samples with %s",
+                                 b->model[0] != '\0' ? b->model : none,
+                                 origin->model[0] != '\0' ? origin->model : none);
+    return (*reason)[0] == '\0';
+}
+
+/* ---- Writing --------------------------------------------------------------------------------------- */
 
 void rl_baseline_add(rl_baseline *b, const rl_baseline_row *row)
 {
@@ -215,9 +245,14 @@ static cJSON *meta_json(const rl_baseline *b)
     if (b->kernel[0] != '\0') rl_json_text(to, "kernel", b->kernel);
     rl_json_text(to, "tool", b->tool);
     if (b->model[0] != '\0') rl_json_text(to, "model", b->model);
-    cJSON *machine = cJSON_AddObjectToObject(to, "machine");
-    for (size_t i = 0; i < b->machine.n_parts; i++)
-        rl_json_text(machine, b->machine.parts[i].key, b->machine.parts[i].value);
+    return to;
+}
+
+static cJSON *parts_json(const rl_machine *machine)
+{
+    cJSON *to = cJSON_CreateObject();
+    for (size_t i = 0; i < machine->n_parts; i++)
+        rl_json_text(to, machine->parts[i].key, machine->parts[i].value);
     return to;
 }
 
@@ -238,6 +273,22 @@ static bool print(FILE *out, const char *before, cJSON *item, const char *after)
     return text != NULL;
 }
 
+/* Prints an object's members, one a line, and deletes it. */
+static bool print_members(FILE *out, const char *indent, cJSON *object)
+{
+    bool ok = object != NULL;
+    while (ok && object->child != NULL) {
+        cJSON *member = cJSON_DetachItemViaPointer(object, object->child);
+        char *key = cJSON_PrintUnformatted(&(cJSON){.type = cJSON_String, .valuestring = member->string});
+        fprintf(out, "%s%s: ", indent, key != NULL ? key : "");
+        ok = key != NULL;
+        cJSON_free(key);
+        ok &= print(out, "", member, object->child != NULL ? "," : "");
+    }
+    cJSON_Delete(object);
+    return ok;
+}
+
 static bool print_baseline(FILE *out, const rl_baseline *b)
 {
     fprintf(out, "{\n  \"schema\": %d", (int)RL_BASELINE_SCHEMA);
@@ -245,15 +296,11 @@ static bool print_baseline(FILE *out, const rl_baseline *b)
     ok &= print(out, ",\n  \"machine_class\": ", cJSON_CreateString(b->machine.class), "");
     ok &= print(out, ",\n  \"bench\": ", cJSON_CreateString(b->bench), "");
     ok &= print(out, ",\n  \"args\": ", texts_json(b->args, b->n_args), "");
-    cJSON *meta = meta_json(b);
     fputs(",\n  \"_meta\": {", out);
-    while (ok && meta->child != NULL) {
-        cJSON *member = cJSON_DetachItemViaPointer(meta, meta->child);
-        fprintf(out, "\n    \"%s\": ", member->string);
-        ok &= print(out, "", member, meta->child != NULL ? "," : "\n  }");
-    }
-    cJSON_Delete(meta);
-    fputs(",\n  \"rows\": [", out);
+    ok &= print_members(out, "\n    ", meta_json(b));
+    fputs(",\n    \"machine\": {", out);
+    ok &= print_members(out, "\n      ", parts_json(&b->machine));
+    fputs("\n    }\n  },\n  \"rows\": [", out);
     for (size_t i = 0; ok && i < b->n_rows; i++)
         ok = print(out, i > 0 ? ",\n    " : "\n    ", row_json(&b->rows[i]), "");
     fputs("\n  ]\n}\n", out);

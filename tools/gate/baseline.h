@@ -1,8 +1,7 @@
-/* baseline.h - what a lane's rows measured when they were last calibrated: baselines/<machine
- * class>/<lane>.json.
+/* baseline.h - what a lane's rows measured when they were last calibrated.
  *
- * Kept is every launch, not a mean, one line a row, sorted by name and metric, so that a recalibration reads
- * well as a diff:
+ * A file baselines/<machine class>/<lane>.json keeps every launch, not a mean; one line a row, sorted by name
+ * and metric, so that a recalibration reads well as a diff:
  *
  *   {
  *     "schema": 1,
@@ -10,19 +9,22 @@
  *     "machine_class": "amd-epyc-1a-02-01-2c-avx512-89abcdef",
  *     "bench": "bench_gemv",
  *     "args": [...],                what the full lane ran it with
- *     "_meta": {"timestamp": "2026-08-22T10:00:00Z", "commit": "...", "clean": true, "reason": "...",
- *               "launches": 10, "load": 0.02, "contaminated": 0.01, "kernel": "...", "tool": "...", "model":
- * "...", "machine": {"brand": "...", "cores": "2", "isa": "...", "compiler": "...", "flags": "...", ...}},
+ *     "_meta": {
+ *       "timestamp": "2026-08-22T10:00:00Z", "commit": "...", "clean": true, "reason": "...",
+ *       "launches": 10, "load": 0.02, "contaminated": 0.01, "kernel": "...", "tool": "...", "model": "...",
+ *       "machine": {"brand": "...", "cores": "2", "isa": "...", "compiler": "...", "flags": "...", ...}
+ *     },
  *     "rows": [
  *       {"name":"...","metric":"real_time","unit":"ns","better":"lower","median":41210,"within":0.012,
- *        "between":0.021,"launches":[41190,41230,...]},
+ *        "between":0.021,"launches":[41190,41230,...],"note":"..."},
  *       ...
  *     ]
  *   }
  *
  * Numbers have six significant digits. "within" and "between" are spreads: the middle launch's range of
  * repetitions over its median (-1: it had one), and the range of launches over theirs. "median" is for
- * people; the judge takes it from the launches, and a file where the two disagree is refused as doctored. */
+ * people; the judge takes it from the launches, and a file where the two disagree is refused as doctored.
+ * "load", "reason", "kernel", "tool", "model" and "note" may be missing. */
 #ifndef RL_BASELINE_H
 #define RL_BASELINE_H
 
@@ -63,7 +65,11 @@ void rl_baseline_free(rl_baseline *b);
 /* NULL where there is none. */
 const rl_baseline_row *rl_baseline_find(const rl_baseline *b, const char *name, const char *metric);
 
-/* Adds a row made of launch values: rounds, sorts, and works out median and spread. The strings are borrowed. */
+/* Can the samples of `origin` be compared with this baseline of the lane? If not, *reason (in the pool) says why. */
+bool rl_baseline_fits(const rl_baseline *b, const rl_lane *lane, const rl_origin *origin, rl_pool *pool,
+                      const char **reason);
+
+/* Adds a row made of launch values: rounds, sorts, works out median and spread. The strings are borrowed. */
 void rl_baseline_add(rl_baseline *b, const rl_baseline_row *row);
 
 /* Writes it whole or not at all, rows sorted; makes the directory. RL_ERR_IO. */

@@ -3,20 +3,20 @@
  * One process launch is one observation: repetitions of one process share its memory layout, its place in
  * time and its neighbours, so they tell little about the next process. Both sides are sets of launches.
  *
- * The rule, first form. `worse` is the ratio of medians turned so that above 1 is worse.
- *   PASS          worse is at most 1 + margin, and not IMPROVED.
- *   REGRESSED     worse is above 1 + margin, and the two sides lie apart: every launch now is worse than
- * every launch of the baseline. INCONCLUSIVE  worse is above 1 + margin, but the sides overlap: it may be
- * slower, or the machine was. IMPROVED      worse is below 1 / (1 + margin), and the sides lie apart the
- * other way. If both sides were drawn from one distribution, the n launches of today would be the n worst of
- * all n + m with probability 1 / C(n + m, n), the smallest that any rank test can reach. So a row is only
- * judged when that is at most RL_CHANCE; with fewer launches no regression could be told from chance,
- * whatever its size, and a gate that cannot fail is none: UNREACHABLE. Against 10 launches in the baseline 3
- * are enough (1/286), 2 are not (1/66).
+ * The rule, first form. `worse` is the ratio of medians, turned so that above 1 is worse. The sides lie apart
+ * where every launch of one is worse than every launch of the other.
+ *   REGRESSED      worse is above 1 + margin, and the sides lie apart
+ *   INCONCLUSIVE   worse is above 1 + margin, but they overlap: it may be slower, or the machine was
+ *   IMPROVED       worse is below 1 / (1 + margin), and the sides lie apart
+ *   PASS           anything else
  *
- * What it does not do: a margin is compared with a point estimate, rows are not corrected for their number,
- * and neither side may drift. Overlap of one stray launch is enough to hide a regression as INCONCLUSIVE; it
- * is listed, never a PASS. */
+ * Drawn from one distribution, today's n launches are the n worst of all n + m with probability
+ * 1 / C(n + m, n), the smallest that any rank test can reach. A row is only judged where that is at most
+ * RL_CHANCE: with fewer launches no regression could be told from chance, whatever its size, and a gate that
+ * cannot fail is none (UNREACHABLE). Against 10 launches 3 are enough (1/286), 2 are not (1/66).
+ *
+ * What it does not do: the margin is compared with a point estimate, rows are not corrected for their number,
+ * and neither side may drift. One stray launch is enough to turn a regression into an INCONCLUSIVE. */
 #ifndef RL_DECIDE_H
 #define RL_DECIDE_H
 

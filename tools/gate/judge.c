@@ -20,7 +20,7 @@ typedef struct {
     rl_pool scratch;
 } trial;
 
-/* ---- Rows before any gate ----------------------------------------------------------------------------- */
+/* ---- Rows before any gate -------------------------------------------------------------------------- */
 
 static bool unit_known(const char *unit)
 {
@@ -104,7 +104,7 @@ static void examine_rows(trial *t)
     }
 }
 
-/* ---- One row under one gate --------------------------------------------------------------------------- */
+/* ---- One row under one gate ------------------------------------------------------------------------ */
 
 static size_t disturbed(const rl_sample_row *row)
 {
@@ -194,11 +194,9 @@ static void judge_relative(trial *t, rl_finding *f, rl_side now)
     f->threshold = f->gate->higher ? 1 / (1 + f->gate->bound) : 1 + f->gate->bound;
     if (row == NULL) {
         f->verdict = RL_NEW;
-        f->reason =
-            b != NULL ? "not in the baseline: recalibrate to add it" : "not compared: no usable baseline";
+        f->reason = b != NULL ? "not in the baseline: recalibrate to add it" : ""; /* why is said once */
         return;
     }
-    t->compared[row - b->rows] = true;
     rl_side before = {row->launches, row->n};
     f->n_baseline = before.n;
     f->baseline = rl_sorted_median(before.x, before.n);
@@ -211,6 +209,7 @@ static void judge_relative(trial *t, rl_finding *f, rl_side now)
         return;
     }
     rl_judgement j = rl_decide(before, now, f->gate->higher, f->gate->bound);
+    t->compared[row - b->rows] = j.decision != RL_UNREACHABLE;
     f->ratio = j.ratio;
     f->excess = j.worse / (1 + f->gate->bound);
     explain(f, &j, now, before, pool);
@@ -267,7 +266,7 @@ static void judge_row(trial *t, const rl_gate *gate, const rl_sample_row *row, s
     doubt(f, row, &t->v->pool);
 }
 
-/* ---- Gates ------------------------------------------------------------------------------------------ */
+/* ---- Gates ----------------------------------------------------------------------------------------- */
 
 static bool isa_runs(const rl_judge_input *in, const char *isa)
 {
@@ -276,10 +275,10 @@ static bool isa_runs(const rl_judge_input *in, const char *isa)
     return false;
 }
 
-/* "rows /^gemv/": what stands for the benchmark where a finding is about a whole gate. */
+/* "rows matching ^gemv/": what stands for the benchmark where a finding is about a whole gate. */
 static rl_finding *gate_finding(trial *t, const rl_gate *gate, rl_verdict verdict)
 {
-    char *rows = rl_pool_format(&t->v->pool, "rows /%s/", gate->rows);
+    char *rows = rl_pool_format(&t->v->pool, "rows matching %s", gate->rows);
     return rl_verdict_add(t->v, rows, gate, verdict);
 }
 
@@ -326,7 +325,7 @@ static void apply_gate(trial *t, const rl_gate *gate)
             rl_pool_format(&t->v->pool, "the CSV has no column %s", gate->metric);
 }
 
-/* ---- What the bench skipped, and what the baseline expects -------------------------------------------- */
+/* ---- What the bench skipped, and what the baseline expects ----------------------------------------- */
 
 /* The gate that says that a row's ISA runs here; NULL: none does. */
 static const rl_gate *contradicting_gate(const rl_judge_input *in, const char *name)
@@ -408,7 +407,7 @@ static void check_manifest(trial *t)
     }
 }
 
-/* ---- All of it ---------------------------------------------------------------------------------------- */
+/* ---- All of it ------------------------------------------------------------------------------------- */
 
 static void count_repetitions(trial *t)
 {
@@ -441,42 +440,4 @@ void rl_judge(rl_verdict_set *v, const rl_judge_input *in)
     }
     rl_pool_free(&t.scratch);
     rl_verdict_close(v);
-}
-
-bool rl_lane_needs_baseline(const rl_lane *lane)
-{
-    for (size_t g = 0; g < lane->n_gates; g++)
-        if (lane->gates[g].kind == RL_GATE_RELATIVE) return true;
-    return false;
-}
-
-static bool same_args(const rl_baseline *b, const rl_lane *lane)
-{
-    if (b->n_args != lane->full.n_args || strcmp(b->bench, lane->bench) != 0) return false;
-    for (size_t i = 0; i < b->n_args; i++)
-        if (strcmp(b->args[i], lane->full.args[i]) != 0) return false;
-    return true;
-}
-
-rl_baseline_state rl_baseline_check(const rl_baseline *b, const rl_lane *lane, const rl_origin *origin,
-                                    rl_pool *pool, const char **reason)
-{
-    const rl_machine *here = &origin->machine;
-    const char *difference = rl_machine_difference(&b->machine, here, pool);
-    *reason = "";
-    if (strcmp(b->lane, lane->name) != 0)
-        *reason = rl_pool_format(pool, "it is of lane %s, not %s", b->lane, lane->name);
-    else if (strcmp(b->machine.class, here->class) != 0)
-        *reason = rl_pool_format(pool, "it is of class %s, the samples are of %s (%s)", b->machine.class,
-                                 here->class, difference[0] != '\0' ? difference : "made of the same parts");
-    else if (difference[0] != '\0') /* the name's hash hides nothing from us */
-        *reason =
-            rl_pool_format(pool, "class %s is made of other parts there: %s", b->machine.class, difference);
-    else if (!same_args(b, lane))
-        *reason = "the lane's bench or arguments have changed since: recalibrate";
-    else if (strcmp(b->model, origin->model) != 0)
-        *reason = rl_pool_format(pool, "it was measured with model %s, the samples with %s",
-                                 b->model[0] != '\0' ? b->model : "none",
-                                 origin->model[0] != '\0' ? origin->model : "none");
-    return (*reason)[0] == '\0' ? RL_BASELINE_USED : RL_BASELINE_OTHER;
 }

@@ -29,11 +29,4 @@ typedef struct {
 /* *v is open, and its baseline_state is set. Closes it. */
 void rl_judge(rl_verdict_set *v, const rl_judge_input *in);
 
-/* Can the samples of `origin` be compared with this baseline of the lane? Otherwise says why not, in the pool. */
-rl_baseline_state rl_baseline_check(const rl_baseline *b, const rl_lane *lane, const rl_origin *origin,
-                                    rl_pool *pool, const char **reason);
-
-/* True where a gate of the lane needs a baseline. */
-bool rl_lane_needs_baseline(const rl_lane *lane);
-
 #endif

@@ -33,6 +33,13 @@ bool rl_plain_name(const char *text)
     return n > 0 && n < 128;
 }
 
+bool rl_lane_needs_baseline(const rl_lane *lane)
+{
+    for (size_t g = 0; g < lane->n_gates; g++)
+        if (lane->gates[g].kind == RL_GATE_RELATIVE) return true;
+    return false;
+}
+
 bool rl_matches(const regex_t *matcher, const char *text) { return regexec(matcher, text, 0, NULL, 0) == 0; }
 
 static const char *read_name(const rl_node *n, rl_pool *pool)

@@ -14,13 +14,13 @@
  *   }
  *
  * A gate looks at one metric (a column of the CSV, user counters included) of all rows whose name its "rows"
- * matches (a POSIX ERE that searches, without {} and back references). Where several match a row, each counts.
+ * matches: a POSIX ERE that searches, without {} and back references. Where several match a row, each counts.
  *
  *   {"kind": "relative", "rows": "...", "metric": "real_time", "better": "lower", "margin": 0.10}
- *       against the baseline of the machine's class: how much worse is still no regression. Values are above 0.
+ *       against the baseline of the machine's class: how much worse is no regression yet; values above 0
  *   {"kind": "floor", "rows": "...", "metric": "bw_pct", "min": 60}
  *   {"kind": "ceiling", "rows": "...", "metric": "max_error", "max": 1e-4, "of": "worst"}
- *       portable: hold on any machine. Judged is the median of launches, or with "of": "worst" every repetition.
+ *       portable, they hold on any machine: the median of launches, or with "of": "worst" every repetition
  *
  * and any of them may say
  *
@@ -30,7 +30,7 @@
  *   "optional": "the reason"           it may match nothing
  *
  * A gate that matches nothing is a broken measurement, for a gate that cannot fail guards nothing; "isa" and
- * "optional" turn that into a line that says "not applicable" and why. Rows that no gate matches are listed. */
+ * "optional" make that a line that says "not applicable" and why. Rows that no gate matches are listed. */
 #ifndef RL_LANE_H
 #define RL_LANE_H
 
@@ -95,6 +95,9 @@ rl_status rl_lane_list(const char *dir, rl_pool *pool, const char ***names, size
 /* The same of those asked for: "all", or the name of one. RL_ERR_ARG where there is none. */
 rl_status rl_lane_select(const char *dir, const char *which, rl_pool *pool, const char ***names, size_t *n,
                          rl_error *err);
+
+/* True where a gate of the lane needs a baseline. */
+bool rl_lane_needs_baseline(const rl_lane *lane);
 
 /* Letters, digits, '_', '-' and '.', not first: a name that can stand in a path. */
 bool rl_plain_name(const char *text);

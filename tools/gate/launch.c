@@ -229,6 +229,7 @@ void rl_launch_run(const rl_launch *launch, rl_launch_result *result)
     double started = now_s();
     run(&r);
     result->wall_s = now_s() - started;
+    while (r.err.used > 0 && tail[r.err.used - 1] == '\n') r.err.used--;
     rl_printable(result->said, sizeof result->said, tail, r.err.used);
     if (launch->out != NULL) launch->out[r.out.used] = '\0';
 

@@ -75,7 +75,8 @@ static void check(const rl_node *n, size_t depth)
         size_t length = strlen(n->value->valuestring);
         if (length > RL_JSON_TEXT_MAX) rl_node_refuse(n, "text longer than %d bytes", (int)RL_JSON_TEXT_MAX);
         for (const char *c = n->value->valuestring; *c != '\0'; c++)
-            if ((unsigned char)*c < 0x20 || *c == 0x7f) rl_node_refuse(n, "a control byte in text");
+            if (*c < 0x20 || *c > 0x7e)
+                rl_node_refuse(n, "byte 0x%02x in text, expected printable ASCII", (unsigned char)*c);
     }
 }
 

@@ -2,7 +2,7 @@
  * what it says.
  *
  * cJSON parses. What it lets pass is refused here: a key that occurs twice, a number that is not finite,
- * bytes after the end, control bytes in text, nesting or sizes beyond the limits below.
+ * bytes after the end, text that is not printable ASCII, nesting or sizes beyond the limits below.
  *
  * Errors stick. The first one stays in the document with file and place, "lanes/gemv.json: $.gates[2].margin:
  * is 2, expected a number from 0.001 to 1"; every later call answers with something harmless ("", 0, no

@@ -70,7 +70,7 @@ static void read_context(rl_origin *o, const rl_node *root)
     rl_node build = rl_node_at(root, "build"), commit = rl_node_at(&build, "commit");
     rl_node dirty = rl_node_at(&build, "dirty"), dry_run = rl_node_find(root, "dry_run");
     rl_node machine = rl_node_at(root, "machine"), kernel = rl_node_find(&machine, "kernel");
-    rl_node model = rl_node_find(root, "model"), load = rl_node_find(root, "load_avg");
+    rl_node model = rl_node_find(root, "model_identity"), load = rl_node_find(root, "load_avg");
     rl_machine_read(&o->machine, &class, &made_of, &o->pool);
     o->commit = rl_node_text(&commit, &o->pool);
     o->dirty = rl_node_bool(&dirty);

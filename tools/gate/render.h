@@ -11,7 +11,7 @@
  * its line, and every one that is no PASS its reason. */
 void rl_render_console(FILE *out, const rl_verdict_set *const *lanes, size_t n, bool color);
 
-/* One lane as JSON, keys as in docs of `ridgeline compare --help`; to `path`, whole or not at all. A number
+/* One lane as JSON, its keys listed in render_json.c; to `path`, whole or not at all. A number
  * that does not exist is left out. */
 rl_status rl_render_json(const rl_verdict_set *v, const char *path, rl_error *err);
 

@@ -1,12 +1,13 @@
 /* render_json.c - verdict.json.
  *
  *   schema, tool, lane, mode ("full" or "quick"), exit_code, outcome, machine_class, samples, model
- *   baseline  {state, path, reason}
- *   summary   {expected, compared, regressed, broken, inconclusive, improved, new, not_applicable, pass,
- * ungated, repetitions, contaminated} problems  [text]                what broke the run as a whole findings
- * [{benchmark, verdict, reason, gate, rows, metric, unit, better, baseline, now, ratio, threshold, excess,
- *              launches_baseline, launches_now, spread_baseline, spread_now}]   worst first
- *   ungated   [text]                rows that no gate looks at */
+ *   baseline    {state, path, reason}
+ *   summary     {expected, compared, regressed, broken, inconclusive, improved, new, not_applicable, pass,
+ *                ungated, repetitions, contaminated}
+ *   problems    [text]   what broke the run as a whole
+ *   findings    worst first, [{benchmark, verdict, reason, gate, rows, metric, unit, better, baseline, now,
+ *                ratio, threshold, excess, launches_baseline, launches_now, spread_baseline, spread_now}]
+ *   ungated     [text]   rows that no gate looks at */
 #include "base/file.h"
 #include "gate/render.h"
 #include "perf/env.h"

@@ -1,6 +1,7 @@
 /* samples.c - CSV through libcsv, and rows from its records. */
 #include "gate/samples.h"
 #include "base/file.h"
+#include "perf/row.h"
 #include "perf/stats.h"
 
 #include <csv.h>
@@ -12,10 +13,10 @@
 #include <string.h>
 #include <strings.h>
 
-/* ---- Columns ------------------------------------------------------------------------------------------- */
+/* ---- Columns --------------------------------------------------------------------------------------- */
 
 /* What a column's cells are. */
-typedef enum { NUMBER, NAME, UNIT, ERROR, MESSAGE, LAUNCH, REPETITION, CONTAMINATED, ISA, IGNORED } meaning;
+typedef enum { NUMBER, NAME, UNIT, ERROR, MESSAGE, LAUNCH, REPETITION, CONTAMINATED, IGNORED } meaning;
 
 static const struct {
     const char *name;
@@ -31,7 +32,7 @@ static const struct {
     {"launch",          LAUNCH,       true },
     {"repetition",      REPETITION,   true },
     {"contaminated",    CONTAMINATED, true },
-    {"isa",             ISA,          false},
+    {"isa",             IGNORED,      false},
     {"label",           IGNORED,      false},
     {"cache",           IGNORED,      false},
     {"counter_quality", IGNORED,      false},
@@ -58,13 +59,10 @@ const char *rl_metric_unit(const char *metric, const char *time_unit)
 
 bool rl_benchmark_name_ok(const char *name)
 {
-    size_t n = 0;
-    for (; name[n] != '\0'; n++)
-        if (name[n] < 0x21 || name[n] > 0x7e || strchr("\"',\\", name[n]) != NULL) return false;
-    return n > 0 && n <= RL_SAMPLES_NAME_MAX;
+    return rl_name_ok(name) && strlen(name) <= RL_SAMPLES_NAME_MAX;
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------------- */
 
 typedef struct {
     meaning means;
@@ -116,16 +114,13 @@ static double read_number(reader *r, const char *text, size_t n)
     return (double)NAN;
 }
 
-static size_t read_whole(reader *r, const char *text, size_t n, size_t least)
+static size_t read_whole(reader *r, const char *text, size_t n)
 {
-    if (n > 0 && n < 10 && strspn(text, "0123456789") == n) {
-        size_t x = (size_t)strtoul(text, NULL, 10);
-        if (x >= least) return x;
-    }
+    if (n > 0 && n < 10 && strspn(text, "0123456789") == n) return (size_t)strtoul(text, NULL, 10);
     char shown[64];
-    refuse(r, "column %s is '%s', expected a whole number from %zu to 999999999", r->columns[r->field].name,
-           rl_printable(shown, sizeof shown, text, n), least);
-    return least;
+    refuse(r, "column %s is '%s', expected a whole number below 10^9", r->columns[r->field].name,
+           rl_printable(shown, sizeof shown, text, n));
+    return 0;
 }
 
 static bool read_flag(reader *r, const char *text, size_t n)
@@ -198,17 +193,14 @@ static void data_field(reader *r, const char *text, size_t n)
     case MESSAGE:
         to->message = rl_pool_printable(pool, text, n);
         break;
-    case ISA:
-        to->isa = rl_pool_printable(pool, text, n);
-        break;
     case ERROR:
         to->outcome = read_outcome(r, text, n);
         break;
     case LAUNCH:
-        to->launch = read_whole(r, text, n, 0);
+        to->launch = read_whole(r, text, n);
         break;
     case REPETITION:
-        to->repetition = read_whole(r, text, n, 0);
+        to->repetition = read_whole(r, text, n);
         break;
     case CONTAMINATED:
         to->contaminated = read_flag(r, text, n);
@@ -262,34 +254,39 @@ static void on_record(int end, void *arg)
     s->samples = rl_pool_more(&s->pool, s->samples, s->n_samples, sizeof *s->samples);
     s->samples[s->n_samples++] = r->sample;
     r->field = 0;
-    r->sample = (rl_sample){.isa = ""};
+    r->sample = (rl_sample){0};
+}
+
+/* A line of text, its line feed included? A carriage return before that is. */
+static bool check_line(reader *r, const char *line, size_t length)
+{
+    if (line[length - 1] != '\n')
+        refuse(r, "no line feed at the end: the file was cut short");
+    else if (length > RL_SAMPLES_LINE_BYTES_MAX)
+        refuse(r, "longer than %d bytes", (int)RL_SAMPLES_LINE_BYTES_MAX);
+    for (size_t i = 0; i < length - 1 && r->error.status == RL_OK; i++)
+        if ((unsigned char)line[i] < 0x20 && (line[i] != '\r' || i != length - 2))
+            refuse(r, "byte %zu is 0x%02x: this is not text", i + 1, (unsigned)line[i]);
+    return r->error.status == RL_OK;
 }
 
 /* Feeds the parser one physical line at a time, so that callbacks know where they are. */
 static void feed(reader *r, struct csv_parser *parser, const char *data, size_t n)
 {
-    for (size_t at = 0; at < n && r->error.status == RL_OK;) {
-        const char *feed_end = memchr(data + at, '\n', n - at);
-        size_t length = feed_end != NULL ? (size_t)(feed_end - (data + at)) + 1 : n - at;
+    while (n > 0 && r->error.status == RL_OK) {
+        const char *end = memchr(data, '\n', n);
+        const size_t length = end != NULL ? (size_t)(end - data) + 1 : n;
         r->line++;
-        if (feed_end == NULL) {
-            refuse(r, "no line feed at the end: the file was cut short");
-        } else if (length > RL_SAMPLES_LINE_BYTES_MAX) {
-            refuse(r, "longer than %d bytes", (int)RL_SAMPLES_LINE_BYTES_MAX);
-        } else {
-            for (size_t i = 0; i < length - 1; i++)
-                if ((unsigned char)data[at + i] < 0x20 && (data[at + i] != '\r' || i != length - 2))
-                    refuse(r, "byte %zu is 0x%02x: this is not text", i + 1, (unsigned)data[at + i]);
-            if (csv_parse(parser, data + at, length, on_field, on_record, r) != length)
-                refuse(r, "not CSV: a quote inside a field, or text after one");
-        }
-        at += length;
+        if (check_line(r, data, length) && csv_parse(parser, data, length, on_field, on_record, r) != length)
+            refuse(r, "not CSV: a quote inside a field, or text after one");
+        data += length;
+        n -= length;
     }
     if (r->error.status == RL_OK && csv_fini(parser, on_field, on_record, r) != 0)
         refuse(r, "a quoted field is open at the end of the file");
 }
 
-/* ---- Rows ---------------------------------------------------------------------------------------------- */
+/* ---- Rows ------------------------------------------------------------------------------------------ */
 
 static int three_way(size_t a, size_t b) { return (a > b) - (a < b); }
 
@@ -333,7 +330,7 @@ rl_status rl_samples_parse(rl_samples *s, const char *file, const char *data, si
     reader *r = rl_pool_alloc(&s->pool, sizeof *r);
     r->s = s;
     r->file = file;
-    r->sample = (rl_sample){.isa = ""};
+    r->sample = (rl_sample){0};
     struct csv_parser parser;
     csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL);
     if (n > RL_SAMPLES_BYTES_MAX)
@@ -371,7 +368,7 @@ void rl_samples_free(rl_samples *s)
     memset(s, 0, sizeof *s);
 }
 
-/* ---- Asking -------------------------------------------------------------------------------------------- */
+/* ---- Asking ---------------------------------------------------------------------------------------- */
 
 const rl_sample_row *rl_samples_find(const rl_samples *s, const char *name)
 {

@@ -1,11 +1,12 @@
-/* samples.h - what bench programs measured: their CSV, read into rows by benchmark name, launch and
- * repetition.
+/* samples.h - what bench programs measured: their CSV, read into rows by name, launch and repetition.
  *
  * The file is perf's (report_csv.c): RFC 4180, a header, one line a repetition. Columns are found by name.
- * These must be there: name, iterations, real_time, time_unit, error_occurred, error_message, launch,
- * repetition, contaminated and every other one is a number that a gate may name, but for the texts label,
- * isa, cache, counter_quality. An empty cell was not measured. "error_occurred" is empty where a time was
- * measured, "true" where the case failed and "false" where it was skipped; "error_message" says why.
+ * There must be
+ *   name, iterations, real_time, time_unit, error_occurred, error_message, launch, repetition, contaminated
+ * and every other column is of numbers that a gate may name, but for the texts
+ *   label, isa, cache, counter_quality
+ * An empty cell was not measured. error_occurred is empty where a time was measured, "true" where the case
+ * failed, "false" where it was skipped; error_message says why.
  *
  * Whatever breaks the form is an error of the whole file, naming the line: not a header, another number of
  * fields, an open quote, a control byte, a word where a number belongs, no line feed at the end (a file cut
@@ -34,8 +35,8 @@ typedef struct {
 typedef enum { RL_SAMPLE_MEASURED, RL_SAMPLE_SKIPPED, RL_SAMPLE_FAILED } rl_sample_outcome;
 
 typedef struct {
-    const char *name, *unit, *message, *isa; /* "" where there is none */
-    size_t launch, repetition, line;         /* line: where it ends in the file, from 1 */
+    const char *name, *unit, *message; /* "" where there is none */
+    size_t launch, repetition, line;   /* line: where it ends in the file, from 1 */
     rl_sample_outcome outcome;
     bool contaminated;
     const rl_cell *cells; /* one for each of rl_samples.columns */
@@ -80,7 +81,7 @@ size_t rl_samples_launch_medians(const rl_sample_row *row, size_t index, double 
 /* What a metric is measured in: "ns", "B/s", "%"; "" where only the bench knows. */
 const char *rl_metric_unit(const char *metric, const char *time_unit);
 
-/* Bytes 0x21 to 0x7e without quotes, commas and backslashes. */
+/* As perf allows a name (row.h: printable, no quotes, commas, backslashes), and not too long. */
 bool rl_benchmark_name_ok(const char *name);
 
 #endif

@@ -1,12 +1,13 @@
 /* verdict.h - the result of judging one lane: what every renderer shows and every exit code comes from.
  *
- * Exit codes, and which one wins where several apply:
+ * Exit codes; where several apply, the first one wins:
  *   1   a regression: a row is slower than its baseline, or misses a floor or a ceiling
  *   2   the measurement is broken: rows missing, doubled, failed or without meaning, a bench that crashed or
- * hung, a gate that matches nothing, too few launches to tell anything, or nothing to judge at all 3   no
- * usable baseline for this machine, while the lane has gates that need one 0   none of these in this order:
- * what is proven comes before what could not be measured, so that a script which retries after 2 cannot lose
- * a regression; and a portable gate's failure before 3. Everything is listed whatever the code. */
+ *       hung, a gate that matches nothing, too few launches to tell anything, nothing to judge at all
+ *   3   no usable baseline for this machine, while the lane has gates that need one
+ *   0   none of these
+ * What is proven comes before what could not be measured, so that a script which retries after 2 cannot lose
+ * a regression; a portable gate's failure comes before 3. Everything is listed whatever the code. */
 #ifndef RL_VERDICT_H
 #define RL_VERDICT_H
 
@@ -41,7 +42,7 @@ typedef struct {
     const rl_gate *gate;       /* borrowed from the lane; NULL: none is concerned */
     const char *metric, *unit; /* "" where no metric is concerned */
     rl_verdict verdict;
-    const char *reason;                 /* a sentence; "" for PASS */
+    const char *reason;                 /* a sentence; "" for PASS, and for NEW where there is no baseline */
     double baseline, now, ratio;        /* ratio: now / baseline */
     double threshold;                   /* of the ratio for relative gates, of the value for others */
     double excess;                      /* how far on the wrong side, as a ratio; above 1 is bad */

@@ -1,0 +1,68 @@
+#!/bin/sh
+# test_cli_tinyllama.sh TINYLLAMA RIDGELINE - the command line of the decoder: what it writes, where, and how it ends.
+set -u
+tinyllama=$1 ridgeline=$2
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+failures=0
+
+fail() {
+    echo "FAILED: $1"
+    sed 's/^/    /' out err
+    failures=$((failures + 1))
+}
+
+# ends STATUS PATTERN ARGUMENT... : the command ends so, and says that on standard error
+ends() {
+    want=$1 pattern=$2
+    shift 2
+    "$tinyllama" "$@" >out 2>err </dev/null
+    got=$?
+    [ $got = "$want" ] || fail "status $got, expected $want: tinyllama $*"
+    grep -q -e "$pattern" err || fail "no '$pattern' on standard error: tinyllama $*"
+}
+
+"$ridgeline" model synth --preset tiny --format q4_0 --seed 1 --out m.gguf >/dev/null 2>err || { cat err; exit 1; }
+
+ends 0 'decode .* tokens/s; time per token p50 .* p95' --model m.gguf --prompt 'One two' -n 12 -t 2
+grep -q '^One two' out || fail "the prompt is not on standard output"
+for line in load prompt TTFT decode memory; do grep -q "^$line " err || fail "no line '$line'"; done
+mv out first
+
+"$tinyllama" -m m.gguf -p 'One two' -n 12 -t 3 --no-pin --batch 1 >out 2>err
+cmp -s out first || fail "other text with other threads and batches"
+printf 'One two' >prompt
+"$tinyllama" -m m.gguf -f prompt -n 12 >out 2>err
+cmp -s out first || fail "other text for the same prompt from a file"
+"$tinyllama" -m m.gguf -f - -n 12 <prompt >out 2>err
+cmp -s out first || fail "other text for the same prompt from standard input"
+RL_ISA=scalar "$tinyllama" -m m.gguf -p 'One two' -n 2 >out 2>err
+grep -q '_scalar' err || fail "RL_ISA=scalar did not run the scalar kernels"
+
+"$tinyllama" -m m.gguf -p x -n 12 --temp 1 --seed 5 >a 2>err
+"$tinyllama" -m m.gguf -p x -n 12 --temp 1 --seed 5 >out 2>err
+cmp -s out a || fail "a seed does not give the same text twice"
+"$tinyllama" -m m.gguf -p x -n 12 --temp 1 --seed 6 >out 2>err
+cmp -s out a && fail "another seed gives the same text"
+
+"$tinyllama" --help >out 2>err
+grep -q "prompt-file" out || fail "no help"
+ends 64 'model is needed'
+ends 64 'exclude each other' -m m.gguf -p a -f prompt
+ends 64 'unexpected argument' -m m.gguf stray
+ends 64 'see tinyllama --help' -m m.gguf --nonsense
+ends 64 'threads 0' -m m.gguf -t 0
+ends 64 'threads 2x' -m m.gguf -t 2x
+ends 64 'tokens -1' -m m.gguf -n -1
+ends 64 'temp hot' -m m.gguf --temp hot
+ends 64 'temperature -1' -m m.gguf --temp -1
+ends 64 'top-p 2' -m m.gguf --top-p 2
+ends 64 "unknown ISA 'sse9'" -m m.gguf --isa sse9
+ends 64 'the context holds 4' -m m.gguf -p 'a longer prompt than four tokens' --ctx 4
+ends 1 'nothere.gguf' -m nothere.gguf
+ends 1 'nothere.txt' -m m.gguf -f nothere.txt
+head -c 100000 m.gguf >cut.gguf
+ends 1 'cut.gguf' -m cut.gguf
+
+[ $failures = 0 ] && echo "passed" || exit 1
