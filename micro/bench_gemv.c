@@ -3,7 +3,8 @@
  * Timed: run() alone, on each thread's share of the rows, and with several threads the barrier that ends the
  * product, for a decoder cannot go on without it. Buffers and quantised activations are made before.
  * Bytes are those of the weights, operations two a weight. Cold rows are a percentage of the read bandwidth
- * measured around them, hot ones of the peak of the tier's multiply-add. */
+ * measured around them, hot ones of the peak of the tier's multiply-add. A matrix larger than half the last-level
+ * cache cannot be hot, and has no such case. */
 #include "base/mem.h"
 #include "gemv/gemv_exact.h"
 #include "micro.h"
@@ -125,6 +126,8 @@ static void run(rl_state *st)
 static void add_case(const rl_micro *m, const rl_gemv *kern, const rl_shape *shape, int cache, size_t threads,
                      const char *skip)
 {
+    const size_t bytes = shape->m * rl_row_bytes(kern->format, shape->k);
+    if (cache == RL_HOT && bytes > m->llc_bytes / 2) return;
     gemv_case *c = rl_alloc(sizeof *c); /* lives until the process ends */
     char name[128], reference[128];
     const char *format = rl_format_name(kern->format);
@@ -143,7 +146,7 @@ static void add_case(const rl_micro *m, const rl_gemv *kern, const rl_shape *sha
                                .teardown = teardown,
                                .verify = verify,
                                .threads = threads,
-                               .bytes = (double)(c->m * rl_row_bytes(kern->format, c->k)),
+                               .bytes = (double)bytes,
                                .flops = 2.0 * (double)c->m * (double)c->k,
                                .isa = rl_isa_name(kern->base.isa),
                                .cache = rl_cache_name[cache],

@@ -1,5 +1,5 @@
 /* json.h - adding to JSON documents so that they stay JSON: text of any bytes, numbers that may not be.
- * Private to perf/. */
+ * Not installed: perf's and tools' own. */
 #ifndef RL_JSON_H
 #define RL_JSON_H
 

@@ -1,4 +1,5 @@
 /* machine.c - the class of a machine: its canonical text, and the name made from it. */
+#include "base/hash.h"
 #include "perf/env.h"
 
 #include <ctype.h>
@@ -6,14 +7,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-/* FNV-1a, 64 bits; offset basis and prime as published by Fowler, Noll and Vo. */
-static uint64_t fnv1a(const char *text)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (; *text != '\0'; text++) hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
-    return hash;
-}
 
 static void RL_PRINTF(2, 3) add(rl_machine_class *out, const char *fmt, ...)
 {
@@ -72,7 +65,7 @@ static void slug(char out[49], const char *text)
 void rl_machine_classify(rl_machine_class *out, const rl_env *env, const rl_build *build, const char *isa)
 {
     describe(out, env, build, isa);
-    uint64_t hash = fnv1a(out->text);
+    const uint64_t hash = rl_hash(out->text, strlen(out->text));
     char brand[49], path[49];
     slug(brand, env->cpu.brand);
     slug(path, isa);

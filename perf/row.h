@@ -1,4 +1,5 @@
-/* row.h - one line of a report: a repetition, or an aggregate of several. Private to perf/. */
+/* row.h - one line of a report: a repetition, or an aggregate of several. Not installed: perf's own, and
+ * tools' for the names. */
 #ifndef RL_ROW_H
 #define RL_ROW_H
 

@@ -414,5 +414,9 @@ lane_with_isa $foreign
 expect 0 "a gate whose ISA does not run here ($class)" "$ridgeline" compare --lane isa --csv isa.csv
 says "needs $foreign, and this machine's best is"
 
+cp reports/fake/context.json isa.csv.context.json
+expect 2 "a gate with an ISA, samples of another machine" "$ridgeline" compare --lane isa --csv isa.csv
+says "whether $foreign runs where the samples were taken is not known here"
+
 echo "$checks checks, $failures failed"
 [ $failures = 0 ]

@@ -232,6 +232,7 @@ static void a_context_tells_where_samples_come_from(void **state)
         {"\"cores\": \"2\"", "\"cores\": 2", "$.machine_class_of.cores: expected text"},
         {"\"machine_class\"", "\"class\"", "$.machine_class: is missing"},
         {"\"dirty\": false", "\"dirty\": 1", "$.build.dirty: expected true or false"},
+        {"{\"cores\": \"2\", \"isa\": \"avx2\"}", "[{\"a\": 1}]", "$.machine_class_of: expected an object"},
         {"[0.25,", "[-1,", "$.load_avg[0]: is -1"},
         {"\"build\"", "\"bild\"", "$.build: is missing"},
     };

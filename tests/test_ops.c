@@ -405,8 +405,8 @@ static void check_quantised(const rl_ops *kern, const float *x, size_t k)
     util_guard_free(&want);
 }
 
-/* Fills x with one kind of difficulty. Everything before it in a block is smaller. */
-enum { PLAIN, SPARSE, TIES, HALVES, EDGES, KINDS };
+/* Fills x with one kind of difficulty. */
+enum { PLAIN, SPARSE, TIES, HALVES, NEAR_HALVES, EDGES, KINDS };
 
 static void fill(float *x, size_t k, int kind, util_rng *rng)
 {
@@ -427,6 +427,9 @@ static void fill(float *x, size_t k, int kind, util_rng *rng)
             break;
         case HALVES: /* quotients that end in .5 */
             x[i] = i % 32 == 31 ? 127 : (float)((int)(r % 253) - 126) + 0.5f;
+            break;
+        case NEAR_HALVES: /* ... or so nearly that a last bit of the inverse decides */
+            x[i] = i % 32 == 31 ? largest : ((float)((int)(r % 253) - 126) + 0.5f) * (largest / 127);
             break;
         default: /* some blocks with nothing but one edge, some with many */
             x[i] = edges[(i / 256 % 3 != 0 ? r : i / 256) % RL_COUNT(edges)];

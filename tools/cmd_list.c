@@ -32,7 +32,7 @@ static int list_lanes(const char *asked)
 {
     char dir[RL_PATH_MAX], lanes[RL_PATH_MAX];
     rl_pool pool = {0};
-    rl_error why;
+    rl_error why = {.text = "the path of the lanes is too long"};
     const char **names;
     size_t n;
     rl_here_baselines(dir, asked);

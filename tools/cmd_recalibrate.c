@@ -64,7 +64,10 @@ static bool measure(const session *s, const rl_lane *lane, char csv[RL_PATH_MAX]
         snprintf(csv, RL_PATH_MAX, "%.4095s", s->o->csv);
         return true;
     }
-    if (!rl_path_join(dir, s->o->reports, lane->name)) return false;
+    if (!rl_path_join(dir, s->o->reports, lane->name)) {
+        fprintf(stderr, "%s: refused: the path of the report is too long\n", lane->name);
+        return false;
+    }
     rl_verdict_open(&v, lane->name, false);
     const bool measured = rl_measure(&(rl_measure_plan){.lane = lane,
                                                         .launches = (size_t)s->o->launches,
@@ -79,11 +82,34 @@ static bool measure(const session *s, const rl_lane *lane, char csv[RL_PATH_MAX]
     return whole;
 }
 
+/* From the CSV to the file, or to the reasons why not. */
+static int calibrate(const session *s, const rl_lane *lane, const char *csv)
+{
+    rl_calibration c;
+    rl_error why;
+    int code = RL_EXIT_BROKEN;
+    rl_calibrate(&c, &(rl_calibration_plan){.lane = lane,
+                                            .csv = csv,
+                                            .baselines = s->baselines,
+                                            .reason = s->o->reason != NULL ? s->o->reason : "",
+                                            .head = s->in_git ? s->tree.head : "",
+                                            .clean = s->in_git && s->tree.clean,
+                                            .any_build = s->o->allow_no_git});
+    rl_calibration_show(&c, stdout);
+    if (c.n_refusals == 0 && !s->o->dry_run && rl_baseline_write(&c.next, c.path, &why) != RL_OK) {
+        fprintf(stderr, "%s: %s\n", lane->name, why.text);
+    } else if (c.n_refusals == 0) {
+        printf("%s: %s %s\n", lane->name, s->o->dry_run ? "would write" : "wrote", c.path);
+        code = RL_EXIT_PASS;
+    }
+    rl_calibration_free(&c);
+    return code;
+}
+
 static int recalibrate(const session *s, const char *name)
 {
     rl_lane lane;
     rl_error why;
-    rl_calibration c;
     char csv[RL_PATH_MAX];
     int code = RL_EXIT_BROKEN;
     if (rl_lane_read(&lane, s->lanes, name, &why) != RL_OK) {
@@ -94,22 +120,7 @@ static int recalibrate(const session *s, const char *name)
         printf("%s: has no relative gate, so it needs no baseline\n", name);
         code = RL_EXIT_PASS;
     } else if (measure(s, &lane, csv)) {
-        rl_calibrate(&c, &(rl_calibration_plan){.lane = &lane,
-                                                .csv = csv,
-                                                .baselines = s->baselines,
-                                                .reason = s->o->reason != NULL ? s->o->reason : "",
-                                                .head = s->in_git ? s->tree.head : "",
-                                                .clean = s->in_git && s->tree.clean,
-                                                .any_build = s->o->allow_no_git});
-        rl_calibration_show(&c, stdout);
-        if (c.n_refusals == 0)
-            code = s->o->dry_run || rl_baseline_write(&c.next, c.path, &why) == RL_OK ? RL_EXIT_PASS
-                                                                                      : RL_EXIT_BROKEN;
-        if (c.n_refusals == 0 && code == RL_EXIT_PASS)
-            printf("%s: %s %s\n", name, s->o->dry_run ? "would write" : "wrote", c.path);
-        else if (c.n_refusals == 0)
-            fprintf(stderr, "%s: %s\n", name, why.text);
-        rl_calibration_free(&c);
+        code = calibrate(s, &lane, csv);
     }
     rl_lane_free(&lane);
     return code;

@@ -129,7 +129,7 @@ static inline __attribute__((always_inline)) void run_pass(float *out, const flo
                                                            size_t n, size_t heads, size_t steps, size_t cols)
 {
     static const rl_f16 none[RL_ATTN_MAX_DIM]; /* what positions past n read */
-    const size_t dim = shape->head_dim, stride = rl_attn_stride(dim);
+    const size_t dim = shape->head_dim, stride = rl_attn_stride(dim), block_bytes = T * dim * sizeof *k;
     const __m512 least = _mm512_set1_ps(-INFINITY), scale = _mm512_set1_ps(shape->scale);
     pass a;
     for (size_t h = 0; h < heads; h++) {
@@ -141,9 +141,11 @@ static inline __attribute__((always_inline)) void run_pass(float *out, const flo
         const rl_f16 *row[T];
         __m512 product[HEADS];
         for (size_t i = 0; i < T; i++) row[i] = i < now ? k + (t + i) * dim : none;
+        rl_prefetch(k + (t + T) * dim, block_bytes); /* the next block's */
         dots(product, q, row, dim, heads, steps);
         for (size_t h = 0; h < heads; h++)
             weigh(&a, h, out + h * stride, dim, _mm512_mask_mul_ps(least, rl_mask16(now), product[h], scale));
+        rl_prefetch(v + (t + T) * dim, block_bytes);
         size_t i = 0;
         for (; i + 16 * cols <= dim; i += 16 * cols)
             add_tile(&a, out + i, stride, v + t * dim + i, dim, now, heads, cols);

@@ -35,6 +35,15 @@ static inline int32_t rl_sum_epi32_256(__m256i v)
     return _mm_cvtsi128_si32(_mm_add_epi32(q, _mm_shuffle_epi32(q, 1)));
 }
 
+/* ---- memory ---- */
+
+/* Asks for `bytes` bytes from p on, which may lie past the end of what there is. Always inlined, as must be what
+ * calls it and does nothing else: gcc takes a function that only prefetches for one without effect, and drops it. */
+static inline __attribute__((always_inline)) void rl_prefetch(const void *p, size_t bytes)
+{
+    for (size_t b = 0; b < bytes; b += 64) _mm_prefetch((const char *)p + b, _MM_HINT_T0);
+}
+
 /* ---- floats ---- */
 
 static inline __m256 rl_abs_ps256(__m256 v) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v); }

@@ -31,9 +31,10 @@ static inline void group_close(const group *g, float *y, size_t first, size_t m)
 }
 
 /* Asks for the bytes that this row's place in the next group of four needs. */
-static inline void prefetch_next_group(const char *w, size_t row_bytes, size_t bytes)
+static inline __attribute__((always_inline)) void prefetch_next_group(const char *w, size_t row_bytes,
+                                                                      size_t bytes)
 {
-    for (size_t b = 0; b < bytes; b += 64) _mm_prefetch(w + ROWS * row_bytes + b, _MM_HINT_T0);
+    rl_prefetch(w + ROWS * row_bytes, bytes);
 }
 
 /* ---- f32, f16, bf16 ---- */

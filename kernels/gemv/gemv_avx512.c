@@ -40,9 +40,10 @@ static inline void group_close(const group *g, float *y, size_t first, size_t m)
 }
 
 /* Asks for the bytes that row r needs in the next group, `bytes` of them from `offset` of its blocks on. */
-static inline void prefetch_next_group(const char *w, size_t row_bytes, size_t bytes)
+static inline __attribute__((always_inline)) void prefetch_next_group(const char *w, size_t row_bytes,
+                                                                      size_t bytes)
 {
-    for (size_t b = 0; b < bytes; b += 64) _mm_prefetch(w + ROWS * row_bytes + b, _MM_HINT_T0);
+    rl_prefetch(w + ROWS * row_bytes, bytes);
 }
 
 /* ---- f32, f16, bf16: convert and multiply-add, two sums a row to hide the latency of the add. ---- */

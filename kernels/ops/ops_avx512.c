@@ -198,7 +198,7 @@ static void quantize_q8(void *restrict a, const float *restrict x, size_t k)
 }
 
 /* The value of largest magnitude, the first of equals. Only where a maximum and a minimum are equally far out
- * does the order matter. */
+ * does the order matter. The search ends in the block even where a NaN, which nobody should pass, hides it. */
 static inline float extreme_of(const float *x)
 {
     __m512 max = _mm512_loadu_ps(x), min = max;

@@ -6,8 +6,8 @@
  *
  * The bits are those of dequant_scalar.c in any order of evaluation: d has 11 significant bits, a sub-block's
  * scale at most 7 and a quant at most 7, and no format multiplies more than 24 of them, so every product is
- * an exact float (half floats keep clear of overflow and underflow too). Only the subtraction of a minimum
- * rounds, and a fused multiply-add rounds there and nowhere else. */
+ * an exact float (half floats keep clear of overflow and underflow too). Only taking off or
+ * adding a minimum rounds, and a fused multiply-add rounds there and nowhere else. */
 #include "base/x86_avx512.h"
 #include "quant/dequant.h"
 

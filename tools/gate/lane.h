@@ -14,7 +14,8 @@
  *   }
  *
  * A gate looks at one metric (a column of the CSV, user counters included) of all rows whose name its "rows"
- * matches: a POSIX ERE that searches, without {} and back references. Where several match a row, each counts.
+ * matches: a POSIX ERE that searches, without {}, back references and more than eight +. Where several match a
+ * row, each counts.
  *
  *   {"kind": "relative", "rows": "...", "metric": "real_time", "better": "lower", "margin": 0.10}
  *       against the baseline of the machine's class: how much worse is no regression yet; values above 0

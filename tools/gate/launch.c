@@ -217,12 +217,12 @@ void rl_launch_run(const rl_launch *launch, rl_launch_result *result)
     r.out = (sink){.fd = -1, .bytes = launch->out, .keep_first = true};
     if (launch->out != NULL) r.out.room = launch->out_size - 1;
 
+    static const int ours[] = {SIGCHLD, SIGINT, SIGTERM, SIGHUP};
     sigset_t watched;
     struct sigaction standard = {.sa_handler = SIG_DFL}, child_before;
     sigemptyset(&watched);
-    for (size_t i = 0; i < 4; i++) sigaddset(&watched, (const int[]){SIGCHLD, SIGINT, SIGTERM, SIGHUP}[i]);
-    sigaction(SIGCHLD, &standard,
-              &child_before); /* where it is ignored, children leave nothing to wait for */
+    for (size_t i = 0; i < RL_COUNT(ours); i++) sigaddset(&watched, ours[i]);
+    sigaction(SIGCHLD, &standard, &child_before); /* ignored, it would leave no child to wait for */
     sigprocmask(SIG_BLOCK, &watched, &r.before);
     r.signals = signalfd(-1, &watched, SFD_NONBLOCK | SFD_CLOEXEC);
 

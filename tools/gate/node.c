@@ -94,6 +94,10 @@ void rl_document_parse(rl_document *d, const char *file, const char *data, size_
         rl_fail(&d->error, RL_ERR_FORMAT, "%.200s: longer than %d bytes", file, (int)RL_JSON_BYTES_MAX);
         return;
     }
+    if (memchr(data, '\0', n) != NULL || strstr(data, "\\u0000") != NULL) { /* text would end there, unseen */
+        rl_fail(&d->error, RL_ERR_FORMAT, "%.200s: a zero byte, or an escape that stands for one", file);
+        return;
+    }
     const char *end = data;
     d->root = cJSON_ParseWithLengthOpts(data, n, &end, false);
     if (d->root == NULL) {
@@ -102,7 +106,7 @@ void rl_document_parse(rl_document *d, const char *file, const char *data, size_
                 end == data + n ? ", or cut off" : "");
         return;
     }
-    while (end < data + n && strchr(" \t\r\n", *end) != NULL && *end != '\0') end++;
+    end += strspn(end, " \t\r\n");
     if (end != data + n)
         rl_fail(&d->error, RL_ERR_FORMAT, "%.200s: line %zu: something follows the end of the document", file,
                 line_of(data, end));

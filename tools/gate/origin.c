@@ -22,7 +22,10 @@ void rl_machine_read(rl_machine *m, const rl_node *class, const rl_node *made_of
     rl_part *parts = NULL;
     m->n_parts = 0;
     if (made_of->value == NULL) return;
-    if (!cJSON_IsObject(made_of->value)) rl_node_refuse(made_of, "expected an object");
+    if (!cJSON_IsObject(made_of->value)) {
+        rl_node_refuse(made_of, "expected an object");
+        return;
+    }
     const cJSON *member;
     cJSON_ArrayForEach(member, made_of->value)
     {

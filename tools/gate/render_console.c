@@ -105,7 +105,7 @@ static void print_table(table *t, const rl_verdict_set *const *lanes, size_t n)
         fputc('\n', t->out);
         if (t->many) fprintf(t->out, "%-*s  ", t->lane_width, "lane");
         fprintf(t->out, "%-*s  %-16s %11s %11s %8s %12s  %s\n", t->name_width, "benchmark", "metric",
-                "baseline", "now", "ratio", "allowed", "verdict");
+                "baseline", "now", "ratio", "threshold", "verdict");
         for (size_t i = 0; i < n_lines; i++) print_line(t, &lines[i]);
     }
     rl_pool_free(&pool);
