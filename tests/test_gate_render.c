@@ -83,13 +83,18 @@ static void fill(rl_verdict_set *v, const char *lane, bool regressed)
     rl_verdict_close(v);
 }
 
-static void console(char **text, const rl_verdict_set *const *lanes, size_t n, bool color)
+static void console_of(char **text, const rl_verdict_set *const *lanes, size_t n, rl_console_style style)
 {
     size_t size = 0;
     FILE *out = open_memstream(text, &size);
     assert_non_null(out);
-    rl_render_console(out, lanes, n, color);
+    rl_render_console(out, lanes, n, style);
     fclose(out);
+}
+
+static void console(char **text, const rl_verdict_set *const *lanes, size_t n, bool color)
+{
+    console_of(text, lanes, n, (rl_console_style){.color = color});
 }
 
 static void the_table_has_the_worst_first_and_every_reason(void **state)
@@ -127,6 +132,38 @@ static void the_table_has_the_worst_first_and_every_reason(void **state)
     free(text);
     console(&text, (const rl_verdict_set *const[]){&v}, 1, true);
     util_assert_contains(text, "\033[1;31mREGRESSED\033[0m");
+    free(text);
+    rl_verdict_free(&v);
+}
+
+/* Floors that hold fill screens: the closest row stands for its gate, and one that fails never hides. */
+static void rows_that_pass_a_floor_share_a_line_unless_asked_for(void **state)
+{
+    (void)state;
+    rl_verdict_set v;
+    fill(&v, "gemv", false);
+    static const double values[] = {80, 61, 95};
+    static const char *const names[] = {"k/far", "k/closest", "k/farthest"};
+    for (size_t i = 0; i < RL_COUNT(values); i++) {
+        rl_finding *f = rl_verdict_add(&v, names[i], &floor_gate, RL_PASS);
+        f->unit = "%";
+        f->now = values[i];
+        f->threshold = 60;
+        f->excess = 60 / values[i];
+    }
+    rl_verdict_add(&v, "k/below", &floor_gate, RL_REGRESSED)->reason = "below the floor";
+    rl_verdict_close(&v);
+    char *text;
+    console(&text, (const rl_verdict_set *const[]){&v}, 1, false);
+    util_assert_contains(text, "k/closest");
+    util_assert_contains(text, "PASS (closest of 3)\n");
+    util_assert_contains(text, "k/below");
+    util_assert_contains(text, "k/pass ");
+    assert_null(strstr(text, "k/far"));
+    free(text);
+    console_of(&text, (const rl_verdict_set *const[]){&v}, 1, (rl_console_style){.all = true});
+    for (size_t i = 0; i < RL_COUNT(names); i++) util_assert_contains(text, names[i]);
+    assert_null(strstr(text, "closest of"));
     free(text);
     rl_verdict_free(&v);
 }
@@ -225,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_scaled_for_people),
         cmocka_unit_test(the_table_has_the_worst_first_and_every_reason),
+        cmocka_unit_test(rows_that_pass_a_floor_share_a_line_unless_asked_for),
         cmocka_unit_test(several_lanes_share_a_table_and_the_worst_exit_code),
         cmocka_unit_test(problems_are_shown_and_break_the_run),
         cmocka_unit_test(json_says_the_same_and_leaves_out_what_does_not_exist),

@@ -8,7 +8,7 @@
 
 typedef struct {
     const char *lane, *csv, *baseline, *baselines, *report;
-    bool quick;
+    bool quick, all;
 } options;
 
 static int run(const rl_command *self, int argc, char **argv)
@@ -40,7 +40,7 @@ static int run(const rl_command *self, int argc, char **argv)
                                     .baselines = baselines,
                                     .report = o.report},
                 &v);
-    int code = rl_show((const rl_verdict_set *const[]){&v}, 1);
+    int code = rl_show((const rl_verdict_set *const[]){&v}, 1, o.all);
     rl_verdict_free(&v);
     rl_lane_free(&lane);
     rl_pool_free(&pool);
@@ -54,6 +54,7 @@ static const rl_arg args[] = {
     RL_TEXT("--baselines", "DIR", options, baselines, "where baselines and lanes/ are (default: baselines)"),
     RL_TEXT("--report", "DIR", options, report, "write verdict.json there"),
     RL_FLAG("--quick", options, quick, "it was a quick run: expect what its filter selects"),
+    RL_FLAG("--all", options, all, "list every row that passes a floor or a ceiling, not the closest only"),
 };
 
 const rl_command rl_cmd_compare = {

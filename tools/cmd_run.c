@@ -11,7 +11,7 @@
 typedef struct {
     const char *bench_dir, *reports, *baselines, *model;
     uint64_t launches;
-    bool quick;
+    bool quick, all;
 } options;
 
 /* One lane from its file to its verdict. The findings borrow from *lane. */
@@ -53,7 +53,7 @@ static int run_lanes(const options *o, const char *baselines, const char *lanes,
         run_lane(o, baselines, lanes, names[i], &lane[i], &v[i]);
         shown[i] = &v[i];
     }
-    int code = rl_show(shown, n);
+    int code = rl_show(shown, n, o->all);
     for (size_t i = 0; i < n; i++) {
         rl_verdict_free(&v[i]);
         rl_lane_free(&lane[i]);
@@ -83,6 +83,7 @@ static int run(const rl_command *self, int argc, char **argv)
 
 static const rl_arg args[] = {
     RL_FLAG("--quick", options, quick, "as the lane's \"quick\" says: fewer launches, fewer rows"),
+    RL_FLAG("--all", options, all, "list every row that passes a floor or a ceiling, not the closest only"),
     RL_NUMBER("--launches", "R", options, launches, 1, RL_LAUNCHES_MAX,
               "fresh processes (default: as the lane says)"),
     RL_TEXT("--model", "FILE", options, model, "the model file, for lanes that need one"),

@@ -130,12 +130,12 @@ void rl_conclude(const rl_conclude_plan *plan, rl_verdict_set *v)
     rl_baseline_free(&e.baseline);
 }
 
-int rl_show(const rl_verdict_set *const *lanes, size_t n)
+int rl_show(const rl_verdict_set *const *lanes, size_t n, bool all)
 {
     const char *term = getenv("TERM"), *refused = getenv("NO_COLOR");
     const bool color = isatty(STDOUT_FILENO) && (refused == NULL || refused[0] == '\0') && term != NULL &&
                        strcmp(term, "dumb") != 0;
-    rl_render_console(stdout, lanes, n, color);
+    rl_render_console(stdout, lanes, n, (rl_console_style){.color = color, .all = all});
     int code = RL_EXIT_PASS;
     for (size_t i = 0; i < n; i++) code = rl_exit_worst(code, lanes[i]->exit_code);
     return code;

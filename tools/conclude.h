@@ -20,7 +20,7 @@ void rl_conclude(const rl_conclude_plan *plan, rl_verdict_set *v);
 /* Judges, with *in completed by what this machine runs where the samples are of its class. */
 void rl_judge_here(rl_verdict_set *v, rl_judge_input *in);
 
-/* Shows the verdicts on stdout, in colour on a terminal that wants it. Returns the exit code. */
-int rl_show(const rl_verdict_set *const *lanes, size_t n);
+/* Shows the verdicts on stdout, in colour on a terminal that wants it; `all` as in render.h. Returns the exit code. */
+int rl_show(const rl_verdict_set *const *lanes, size_t n, bool all);
 
 #endif

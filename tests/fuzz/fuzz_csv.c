@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(v.compared <= v.expected && v.expected == 1, "the baseline is miscounted");
     FILE *out = fopen("/dev/null", "w");
     if (out != NULL) {
-        rl_render_console(out, (const rl_verdict_set *const[]){&v}, 1, true);
+        rl_render_console(out, (const rl_verdict_set *const[]){&v}, 1, (rl_console_style){.color = true});
         fclose(out);
     }
     rl_verdict_free(&v);

@@ -22,11 +22,13 @@ static const struct {
 typedef struct {
     const rl_verdict_set *lane;
     const rl_finding *finding;
+    size_t others; /* that passed the same gate by more, and have no line of their own */
 } line;
 
 typedef struct {
     FILE *out;
-    bool color, many; /* many: lanes, so that lines must say which */
+    rl_console_style style;
+    bool many; /* lanes, so that lines must say which */
     int lane_width, name_width;
 } table;
 
@@ -69,8 +71,10 @@ static void print_line(const table *t, const line *l)
     fprintf(t->out, "%-*s  %-16s %11s %11s %8s %12s  ", t->name_width, f->benchmark, f->metric,
             isfinite(f->baseline) ? rl_value_text(before, f->baseline, f->unit) : "",
             isfinite(f->now) ? rl_value_text(now, f->now, f->unit) : "", ratio, allowed(limit, f));
-    fprintf(t->out, "%s%s%s\n", t->color ? looks[f->verdict].color : "", looks[f->verdict].word,
-            t->color ? "\033[0m" : "");
+    fprintf(t->out, "%s%s%s", t->style.color ? looks[f->verdict].color : "", looks[f->verdict].word,
+            t->style.color ? "\033[0m" : "");
+    if (l->others > 0) fprintf(t->out, " (closest of %zu)", l->others + 1);
+    fputc('\n', t->out);
     if (f->reason[0] != '\0') fprintf(t->out, "    %s\n", f->reason);
 }
 
@@ -84,22 +88,51 @@ static int line_order(const void *pa, const void *pb)
     return a->finding < b->finding ? -1 : a->finding > b->finding;
 }
 
+/* The line that a row which passed a floor or a ceiling shares with the others of its gate; NULL: it has its own. */
+static line *shared_line(const table *t, line *lines, size_t n, const rl_verdict_set *lane,
+                         const rl_finding *f)
+{
+    if (t->style.all || f->verdict != RL_PASS || f->gate == NULL || f->gate->kind == RL_GATE_RELATIVE)
+        return NULL;
+    for (size_t i = n; i-- > 0 && lines[i].lane == lane;)
+        if (lines[i].finding->verdict == RL_PASS && lines[i].finding->gate == f->gate) return &lines[i];
+    return NULL;
+}
+
+static line *collect_lines(const table *t, const rl_verdict_set *const *lanes, size_t n, rl_pool *pool,
+                           size_t *n_lines)
+{
+    line *lines = NULL;
+    *n_lines = 0;
+    for (size_t k = 0; k < n; k++)
+        for (size_t i = 0; i < lanes[k]->n_findings; i++) {
+            const rl_finding *f = &lanes[k]->findings[i];
+            line *shared = shared_line(t, lines, *n_lines, lanes[k], f);
+            if (shared != NULL) {
+                if (f->excess > shared->finding->excess) shared->finding = f;
+                shared->others++;
+                continue;
+            }
+            lines = rl_pool_more(pool, lines, *n_lines, sizeof *lines);
+            lines[(*n_lines)++] = (line){lanes[k], f, 0};
+        }
+    return lines;
+}
+
 static void print_table(table *t, const rl_verdict_set *const *lanes, size_t n)
 {
     rl_pool pool = {0};
-    line *lines = NULL;
-    size_t n_lines = 0;
+    size_t n_lines;
+    line *lines = collect_lines(t, lanes, n, &pool, &n_lines);
     t->name_width = (int)strlen("benchmark");
     t->lane_width = (int)strlen("lane");
-    for (size_t k = 0; k < n; k++)
-        for (size_t i = 0; i < lanes[k]->n_findings; i++) {
-            lines = rl_pool_more(&pool, lines, n_lines, sizeof *lines);
-            lines[n_lines++] = (line){lanes[k], &lanes[k]->findings[i]};
-            int name = (int)strlen(lanes[k]->findings[i].benchmark), lane = (int)strlen(lanes[k]->lane_name);
-            if (name > t->name_width && name <= 72)
-                t->name_width = name; /* a longer one shifts its own line only */
-            if (lane > t->lane_width) t->lane_width = lane;
-        }
+    for (size_t i = 0; i < n_lines; i++) {
+        const int name = (int)strlen(lines[i].finding->benchmark),
+                  lane = (int)strlen(lines[i].lane->lane_name);
+        if (name > t->name_width && name <= 72)
+            t->name_width = name; /* a longer one shifts its own line only */
+        if (lane > t->lane_width) t->lane_width = lane;
+    }
     if (n_lines > 0) {
         qsort(lines, n_lines, sizeof *lines, line_order);
         fputc('\n', t->out);
@@ -111,9 +144,9 @@ static void print_table(table *t, const rl_verdict_set *const *lanes, size_t n)
     rl_pool_free(&pool);
 }
 
-void rl_render_console(FILE *out, const rl_verdict_set *const *lanes, size_t n, bool color)
+void rl_render_console(FILE *out, const rl_verdict_set *const *lanes, size_t n, rl_console_style style)
 {
-    table t = {.out = out, .color = color, .many = n > 1};
+    table t = {.out = out, .style = style, .many = n > 1};
     int code = RL_EXIT_PASS;
     for (size_t i = 0; i < n; i++) {
         summarize(out, lanes[i]);
@@ -121,6 +154,6 @@ void rl_render_console(FILE *out, const rl_verdict_set *const *lanes, size_t n, 
     }
     print_table(&t, lanes, n);
     rl_verdict worst = code == RL_EXIT_PASS ? RL_PASS : code == RL_EXIT_REGRESSION ? RL_REGRESSED : RL_BROKEN;
-    fprintf(out, "\n%sexit %d: %s%s\n", color ? looks[worst].color : "", code, rl_exit_meaning(code),
-            color ? "\033[0m" : "");
+    fprintf(out, "\n%sexit %d: %s%s\n", style.color ? looks[worst].color : "", code, rl_exit_meaning(code),
+            style.color ? "\033[0m" : "");
 }
