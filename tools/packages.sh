@@ -4,7 +4,7 @@
 # NO_INSTALL is 1) it prints the command that would and fails.
 
 # shellcheck disable=SC2034 # used by those who source this
-BUILD_PACKAGES="gcc make cmake git pkg-config libcjson-dev libcsv-dev libpfm4-dev"
+BUILD_PACKAGES="gcc libc6-dev make cmake git pkg-config libcjson-dev libcsv-dev libpfm4-dev"
 # shellcheck disable=SC2034
 TEST_PACKAGES="libcmocka-dev"
 
