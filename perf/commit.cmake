@@ -11,8 +11,10 @@ set(dirty false)
 if(failed OR prefix) # no git, no repository, or somebody else's around an unpacked archive
   set(commit unknown)
 else()
-  execute_process(COMMAND ${git} status --porcelain OUTPUT_VARIABLE changes ERROR_QUIET)
-  if(changes)
+  # Numbers of earlier builds change no build; lanes say what is run.
+  execute_process(COMMAND ${git} status --porcelain -- . ":(exclude)baselines" OUTPUT_VARIABLE changes ERROR_QUIET)
+  execute_process(COMMAND ${git} status --porcelain -- baselines/lanes OUTPUT_VARIABLE lane_changes ERROR_QUIET)
+  if(changes OR lane_changes)
     set(dirty true)
   endif()
 endif()

@@ -221,7 +221,7 @@ verdict_is 3
 expect 0 "a quick run" run ok --quick
 says "fake (quick): compared 1/1"
 expect 2 "too few launches" run ok --launches 2
-says "2 launches against 7 of the baseline cannot tell a regression from chance"
+says "2 launches against 7 of the baseline cannot prove a regression among 2 rows"
 expect 0 "variables that would change the bench" env BENCHMARK_FILTER=nothing FAKE=ok "$ridgeline" run fake --bench-dir bin
 cmp -s $baseline good.json || fail "a run has changed the baseline"
 
@@ -308,7 +308,11 @@ for mode in failed wrong twice nan crash; do
     cmp -s $baseline good.json || fail "a refusal ($mode) has changed the baseline"
 done
 expect 2 "too few launches for a baseline" recalibrate ok --launches 6
-says "6 launches; runs of 3 need a baseline of at least 7"
+says "6 launches: against them a quick run, which has 3, needs at least 4 to prove a regression among 1 rows"
+expect 0 "a quick run" run ok --quick
+expect 2 "a baseline from samples of a quick run" recalibrate ok --csv reports/fake/samples.csv
+says "the samples are of a quick run"
+expect 0 "a full run" run ok
 sed 's/,0,0.0001$/,1,0.0001/' reports/fake/samples.csv >noisy.csv
 cp reports/fake/context.json noisy.csv.context.json
 expect 2 "a disturbed measurement" recalibrate ok --csv noisy.csv
@@ -330,6 +334,28 @@ wait $pid 2>/dev/null
 cmp -s $baseline good.json || fail "a killed recalibrate has changed the baseline"
 [ "$(ls baselines/box-1)" = "$(printf 'fake.json\nmodel.json')" ] || fail "a killed recalibrate has left something behind"
 [ ! -e reports/fake/verdict.json ] || fail "an old verdict.json could be taken for the killed run's"
+
+# Interrupted, a run says what it has, and ends by the signal.
+rm -rf reports/fake
+FAKE=slowly "$ridgeline" run fake --bench-dir bin >out 2>&1 &
+pid=$!
+while [ ! -e reports/fake/launches/2.csv ]; do
+    kill -0 $pid 2>/dev/null || break
+    sleep 0.1
+done
+kill -TERM $pid
+status=0
+wait $pid 2>/dev/null || status=$?
+[ $status = 143 ] || fail "an interrupted run ended with $status, not by the signal"
+says "interrupted by signal 15"
+grep -q '"exit_code":[[:space:]]*2' reports/fake/verdict.json || fail "an interrupted run has left no verdict"
+[ -z "$(ls reports/fake | grep tmp)" ] || fail "an interrupted run has left something behind"
+if [ -c /dev/full ]; then
+    status=0
+    "$ridgeline" list >/dev/full 2>out || status=$?
+    [ $status = 2 ] || fail "a full disk ended list with $status"
+    says "cannot write to standard output"
+fi
 
 # A tree with changes is refused; baselines alone are no change.
 if command -v git >/dev/null; then

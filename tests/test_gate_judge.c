@@ -14,37 +14,69 @@
 
 /* ---- The rule of a row ----------------------------------------------------------------------------- */
 
+/* One row, decided as the only one of its run. */
 static rl_judgement decide(const double *before, size_t n, const double *now, size_t m, bool higher,
                            double margin)
 {
-    return rl_decide((rl_side){before, n}, (rl_side){now, m}, higher, margin);
+    rl_rank_null null = {0};
+    rl_judgement j = rl_compare(&null, (rl_side){before, n}, (rl_side){now, m}, higher, margin);
+    rl_decide_all(&j, 1, 0.01);
+    rl_rank_null_free(&null);
+    return j;
 }
 
-static void a_row_is_decided_by_margin_and_overlap(void **state)
+static void a_row_is_decided_by_margin_and_ranks(void **state)
 {
     (void)state;
-    const double base[] = {98, 99, 100, 100, 100, 101, 102};
+    const double base[] = {97, 98, 99, 100, 100.5, 101, 102, 103};
     const struct {
-        double now[3];
+        double now[5];
         bool higher;
         rl_decision decision;
     } cases[] = {
-        {{99, 100, 101},    false, RL_DECIDED_PASS        },
-        {{108, 109.9, 140}, false, RL_DECIDED_PASS        }, /* apart, but within the margin */
-        {{112, 115, 118},   false, RL_DECIDED_REGRESSED   }, /* beyond it, and apart */
-        {{102, 115, 118},   false, RL_DECIDED_INCONCLUSIVE}, /* one launch ties with the baseline's worst */
-        {{102.5, 115, 118}, false, RL_DECIDED_REGRESSED   },
-        {{80, 85, 90},      false, RL_DECIDED_IMPROVED    },
-        {{80, 85, 98},      false, RL_DECIDED_PASS        }, /* faster, but not beyond doubt */
-        {{80, 85, 90},      true,  RL_DECIDED_REGRESSED   },
-        {{112, 115, 118},   true,  RL_DECIDED_IMPROVED    },
-        {{90, 91, 92},      true,  RL_DECIDED_PASS        }, /* 100 / 91 is below 1.1 */
+        {{98, 99, 100, 101, 102},     false, RL_DECIDED_PASS        },
+        {{105, 106, 107, 107.5, 107}, false, RL_DECIDED_PASS        }, /* slower, but within the margin */
+        {{115, 116, 117, 118, 119},   false, RL_DECIDED_REGRESSED   }, /* beyond it */
+        {{101, 115, 116, 117, 118},   false, RL_DECIDED_INCONCLUSIVE}, /* one launch of five as before */
+        {{98, 99, 100, 101, 150},     false, RL_DECIDED_PASS        }, /* a stray launch hides nothing */
+        {{108, 109, 110, 111, 112},   false, RL_DECIDED_INCONCLUSIVE}, /* on the margin */
+        {{80, 81, 82, 83, 84},        false, RL_DECIDED_IMPROVED    },
+        {{92, 93, 94, 95, 96},        false, RL_DECIDED_PASS        }, /* faster, but within the margin */
+        {{80, 81, 82, 83, 84},        true,  RL_DECIDED_REGRESSED   },
+        {{115, 116, 117, 118, 119},   true,  RL_DECIDED_IMPROVED    },
+        {{93, 94, 95, 96, 97},        true,  RL_DECIDED_PASS        },
     };
     for (size_t i = 0; i < RL_COUNT(cases); i++) {
-        rl_judgement j = decide(base, 7, cases[i].now, 3, cases[i].higher, 0.10);
-        if (j.decision != cases[i].decision) fail_msg("case %zu: %d", i, (int)j.decision);
-        assert_true(j.before == 100 && j.now == cases[i].now[1] && j.ratio == j.now / 100);
+        rl_judgement j = decide(base, 8, cases[i].now, 5, cases[i].higher, 0.10);
+        if (j.decision != cases[i].decision)
+            fail_msg("case %zu: %d, p %g %g %g", i, (int)j.decision, j.p_worse, j.p_not_worse, j.p_better);
+        assert_true(j.before == 100.25 && j.now == cases[i].now[2]);
+        assert_true(j.low <= j.ratio && j.ratio <= j.high && fabs(j.ratio - j.now / 100.25) < 0.02);
+        assert_true(cases[i].higher ? j.worse == 1 / j.ratio || fabs(j.worse * j.ratio - 1) < 1e-12
+                                    : j.worse == j.ratio);
     }
+}
+
+/* A launch of the baseline that was three times as slow as the others, and one of today that was as fast as they. */
+static void a_stray_launch_does_not_disarm_the_gate(void **state)
+{
+    (void)state;
+    const double stray[] = {96, 97, 98, 99, 100, 100.5, 101, 102, 103, 290},
+                 slow[] = {200, 201, 202, 203, 204, 205, 206, 207},
+                 mixed[] = {99.5, 201, 202, 203, 204, 205, 206, 207, 208, 209};
+    assert_int_equal(decide(stray, 10, slow, 8, false, 0.10).decision, RL_DECIDED_REGRESSED);
+    assert_int_equal(decide(stray, 9, mixed, 10, false, 0.10).decision, RL_DECIDED_REGRESSED);
+}
+
+/* Launches that fall into one of two modes, more of them into the slower one than before. */
+static void modes_that_swap_their_shares_are_no_regression(void **state)
+{
+    (void)state;
+    const double before[] = {100, 101, 102, 103, 104, 105, 106, 107, 200, 203, 206, 209, 212, 215},
+                 now[] = {201, 202, 204, 205, 207, 208, 210, 211, 213, 214, 216, 217, 218, 219};
+    rl_judgement j = decide(before, 14, now, 14, false, 0.005);
+    assert_true(j.p_worse <= 0.01 && j.superiority < RL_SUPERIORITY);
+    assert_int_equal(j.decision, RL_DECIDED_INCONCLUSIVE);
 }
 
 static void too_few_launches_decide_nothing(void **state)
@@ -52,17 +84,38 @@ static void too_few_launches_decide_nothing(void **state)
     (void)state;
     const double slow[] = {200, 201, 202, 203, 204, 205, 206, 207, 208, 209},
                  base[] = {100, 101, 102, 103, 104, 105, 106, 107, 108, 109};
-    assert_true(fabs(rl_chance_apart(3, 3) - 1.0 / 20) < 1e-15);
-    assert_true(fabs(rl_chance_apart(10, 3) - 1.0 / 286) < 1e-15);
-    assert_true(fabs(rl_chance_apart(3, 10) - 1.0 / 286) < 1e-15);
-    assert_true(fabs(rl_chance_apart(10, 10) - 1.0 / 184756) < 1e-15);
     assert_int_equal(decide(base, 3, slow, 3, false, 0.1).decision, RL_UNREACHABLE);
     assert_int_equal(decide(base, 10, slow, 2, false, 0.1).decision, RL_UNREACHABLE);
     assert_int_equal(decide(base, 10, slow, 3, false, 0.1).decision, RL_DECIDED_REGRESSED);
-    assert_int_equal(rl_launches_needed(10), 3);
-    assert_int_equal(rl_launches_needed(3), 7);
-    assert_int_equal(rl_launches_needed(5), 4); /* 1/126 */
-    assert_int_equal(rl_launches_needed(1), 99);
+    assert_int_equal(rl_launches_needed(10, 1, 0.01), 3);
+    assert_int_equal(rl_launches_needed(3, 1, 0.01), 7);
+    assert_int_equal(rl_launches_needed(5, 1, 0.01), 4); /* 1/126 */
+    assert_int_equal(rl_launches_needed(1, 1, 0.01), 99);
+    assert_int_equal(rl_launches_needed(10, 60, 0.01), 6); /* 60/8008 */
+    assert_int_equal(rl_launches_needed(1, 60, 0.01), 1001);
+}
+
+/* The same launches that prove a regression of one row prove none among forty. */
+static void the_more_rows_the_more_proof_a_regression_needs(void **state)
+{
+    (void)state;
+    const double base[] = {100, 101, 102, 103, 104, 105, 106, 107, 108, 109},
+                 slow[] = {119, 125, 126, 127, 128, 129};
+    rl_rank_null null = {0};
+    rl_judgement rows[40];
+    for (size_t i = 0; i < 40; i++)
+        rows[i] = rl_compare(&null, (rl_side){base, 10}, (rl_side){i == 7 ? slow : base, 6}, false, 0.1);
+    const double alone = rows[7].p_worse;
+    rl_decide_all(&rows[7], 1, 0.01);
+    assert_int_equal(rows[7].decision, RL_DECIDED_REGRESSED);
+    const double one = rows[7].detectable;
+    rows[7].p_worse = alone;
+    rl_decide_all(rows, 40, 0.01);
+    assert_true(fabs(rows[7].p_worse - 40 * alone) < 1e-12);
+    assert_true(one > 1.1 && rows[7].detectable > one);
+    assert_int_equal(rows[7].decision, alone * 40 <= 0.01 ? RL_DECIDED_REGRESSED : RL_DECIDED_INCONCLUSIVE);
+    assert_int_equal(rows[0].decision, RL_DECIDED_PASS);
+    rl_rank_null_free(&null);
 }
 
 /* ---- A run ----------------------------------------------------------------------------------------- */
@@ -222,7 +275,7 @@ static void everything_wrong_is_listed_worst_first(void **state)
         assert_int_equal(t.v.findings[i].reason[0] != '\0', order[i].verdict != RL_PASS);
     }
     expect(&t, "k/gone", RL_BROKEN, "missing: the baseline has it, this run has not");
-    expect(&t, "k/slow", RL_REGRESSED, "now 150 ns to 156 ns in 7 launches, baseline 100 ns to 106 ns in 7");
+    expect(&t, "k/slow", RL_REGRESSED, "1.485x (1.452 to 1.520), p = 0.0015");
     assert_true(t.v.expected == 6 && t.v.compared == 5);
     assert_true(t.v.n_ungated == 1 && strcmp(t.v.ungated[0], "other") == 0);
     assert_int_equal(t.v.exit_code, RL_EXIT_REGRESSION);
@@ -297,7 +350,8 @@ static void too_few_launches_are_a_broken_measurement(void **state)
     csv_start();
     csv_add("k/a", steady, 2, 50, 0); /* well within the margin: but so would be anything */
     judge(&t, &(setup){.gates = RELATIVE, .csv = csv_text, .baseline = ROW("k/a")});
-    expect(&t, "k/a", RL_BROKEN, "2 launches against 7 of the baseline cannot tell a regression from chance");
+    expect(&t, "k/a", RL_BROKEN,
+           "2 launches against 7 of the baseline cannot prove a regression among 1 rows at 0.01 for the run");
     util_assert_contains(find(&t, "k/a")->reason, "at least 3 launches needed");
     assert_int_equal(t.v.compared, 0);
     assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
@@ -413,10 +467,10 @@ static void a_gate_that_matches_nothing_is_broken_unless_it_says_why(void **stat
         const char *says;
     } cases[] = {
   /* clang-format off */
-        {"", true, avx2, RL_BROKEN, "the gate matches no row, so it cannot fail"},
+        {"", true, avx2, RL_BROKEN, "the gate matches no row that was measured, so it cannot fail"},
         {",\"optional\":\"only on Sundays\"", true, avx2, RL_NOT_APPLICABLE, "only on Sundays"},
         {",\"isa\":\"avx2\"", true, 0, RL_NOT_APPLICABLE, "needs avx2, and this machine's best is scalar"},
-        {",\"isa\":\"avx2\"", true, avx2, RL_BROKEN, "avx2 runs on this machine, but the gate matches no row"},
+        {",\"isa\":\"avx2\"", true, avx2, RL_BROKEN, "avx2 runs on this machine, but the gate matches no row that was measured"},
         {",\"isa\":\"avx2\"", false, 0, RL_BROKEN, "whether avx2 runs where the samples were taken is not known"},
   /* clang-format on */
     };
@@ -463,6 +517,13 @@ static void a_run_in_which_nothing_is_judged_is_broken(void **state)
     judge(&t, &(setup){.csv = csv_text,
                        .gates = "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":2}"});
     expect(&t, "k/a", RL_NOT_APPLICABLE, "skipped: no such ISA");
+    expect(&t, "rows matching k", RL_BROKEN, "the gate matches no row that was measured");
+    assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
+    end(&t);
+    judge(&t, &(setup){.csv = csv_text,
+                       .gates = "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":2,"
+                                "\"optional\":\"not everywhere\"}"});
+    expect(&t, "rows matching k", RL_NOT_APPLICABLE, "not everywhere");
     assert_int_equal(t.v.n_problems, 1);
     util_assert_contains(t.v.problems[0], "nothing was judged");
     assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
@@ -547,6 +608,25 @@ static void a_regression_among_disturbed_repetitions_is_a_broken_measurement(voi
     free(disturbed);
 }
 
+static void what_seems_worse_but_is_not_shown_is_no_pass(void **state)
+{
+    (void)state;
+    trial t;
+    const double wide[] = {99, 140, 150, 150, 150, 150, 150}, level[] = {101, 103, 105, 109, 114, 118, 121};
+    csv_start();
+    csv_add("k/a", wide, 7, 50, 0);
+    judge(&t, &(setup){.gates = RELATIVE, .csv = csv_text, .baseline = ROW("k/a")});
+    expect(&t, "k/a", RL_INCONCLUSIVE, "beyond the margin, but only 86 % of launches are worse");
+    assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
+    end(&t);
+    csv_start();
+    csv_add("k/a", level, 7, 50, 0);
+    judge(&t, &(setup){.gates = RELATIVE, .csv = csv_text, .baseline = ROW("k/a")});
+    expect(&t, "k/a", RL_INCONCLUSIVE, "within the margin, but 7 launches of this spread do not show it");
+    assert_int_equal(t.v.exit_code, RL_EXIT_PASS);
+    end(&t);
+}
+
 static void samples_of_a_dry_run_are_broken(void **state)
 {
     (void)state;
@@ -568,7 +648,10 @@ static void samples_of_a_dry_run_are_broken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_row_is_decided_by_margin_and_overlap),
+        cmocka_unit_test(a_row_is_decided_by_margin_and_ranks),
+        cmocka_unit_test(a_stray_launch_does_not_disarm_the_gate),
+        cmocka_unit_test(modes_that_swap_their_shares_are_no_regression),
+        cmocka_unit_test(the_more_rows_the_more_proof_a_regression_needs),
         cmocka_unit_test(too_few_launches_decide_nothing),
         cmocka_unit_test(the_same_numbers_pass),
         cmocka_unit_test(everything_wrong_is_listed_worst_first),
@@ -587,6 +670,7 @@ int main(void)
         cmocka_unit_test(a_kernel_that_is_lost_is_broken),
         cmocka_unit_test(a_quick_run_expects_what_its_filter_selects),
         cmocka_unit_test(a_regression_among_disturbed_repetitions_is_a_broken_measurement),
+        cmocka_unit_test(what_seems_worse_but_is_not_shown_is_no_pass),
         cmocka_unit_test(samples_of_a_dry_run_are_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

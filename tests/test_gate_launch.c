@@ -124,7 +124,7 @@ static void the_child_ends_with_its_parent(void **state)
         pid_t parent = fork();
         assert_true(parent >= 0);
         if (parent == 0) {
-            shell(script, 600, NULL, 0);
+            raise(shell(script, 600, NULL, 0).caught);
             _exit(0);
         }
         char pid[32] = "";

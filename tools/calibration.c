@@ -11,6 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* The share of disturbed repetitions beyond which nothing measured here should be measured against. */
+#define CONTAMINATED_MAX 0.2
+
 static void add_text(rl_calibration *c, const char ***list, size_t *n, char *text)
 {
     *list = rl_pool_more(&c->pool, *list, *n, sizeof **list);
@@ -41,27 +44,18 @@ static void check_rows(rl_calibration *c)
     for (size_t i = 0; i < v.n_findings; i++)
         if (v.findings[i].verdict == RL_BROKEN || v.findings[i].verdict == RL_REGRESSED)
             refuse(c, "%s %s: %s", v.findings[i].benchmark, v.findings[i].metric, v.findings[i].reason);
-    if (2 * v.contaminated > v.repetitions)
+    if ((double)v.contaminated > CONTAMINATED_MAX * (double)v.repetitions)
         refuse(c, "%zu of %zu repetitions were disturbed from outside", v.contaminated, v.repetitions);
     c->next.contaminated = v.repetitions > 0 ? (double)v.contaminated / (double)v.repetitions : 0;
     rl_verdict_free(&v);
 }
 
-/* Runs of so many launches must be able to tell a regression from chance. */
-static void check_launches(rl_calibration *c)
-{
-    const rl_lane *lane = c->plan->lane;
-    const size_t full = rl_launches_needed(lane->full.launches),
-                 quick = rl_launches_needed(lane->quick.launches);
-    const size_t needed = full > quick ? full : quick;
-    if (c->samples.n_launches < needed)
-        refuse(c, "%zu launches; runs of %zu need a baseline of at least %zu", c->samples.n_launches,
-               full > quick ? lane->full.launches : lane->quick.launches, needed);
-}
-
-static void check_build(rl_calibration *c)
+/* What the samples say of how they were taken. */
+static void check_origin(rl_calibration *c)
 {
     const rl_origin *o = &c->origin;
+    if (strcmp(o->mode, "quick") == 0)
+        refuse(c, "the samples are of a quick run, a baseline is of full ones");
     if (c->plan->any_build) return;
     if (o->dirty) refuse(c, "the bench was built from a tree with changes that are in no commit");
     if (strncmp(o->commit, c->plan->head, strlen(o->commit)) != 0)
@@ -105,6 +99,23 @@ static void gather_rows(rl_calibration *c)
         }
     }
     if (c->next.n_rows == 0) refuse(c, "no row for the baseline");
+}
+
+/* Runs of the lane, quick ones too, must be able to prove a regression against so many launches. */
+static void check_launches(rl_calibration *c, bool quick)
+{
+    const rl_lane *lane = c->plan->lane;
+    const rl_lane_mode *mode = rl_lane_mode_of(lane, quick);
+    size_t rows = 0;
+    for (size_t i = 0; i < c->next.n_rows; i++)
+        rows += mode->filter == NULL || rl_matches(&mode->matcher, c->next.rows[i].name);
+    const size_t needed = rl_launches_needed(c->samples.n_launches, rows, lane->level);
+    if (mode->launches < needed)
+        refuse(c,
+               "%zu launches: against them a %s run, which has %zu, needs at least %zu to prove a regression "
+               "among "
+               "%zu rows; measure more here, or launch more there",
+               c->samples.n_launches, quick ? "quick" : "full", mode->launches, needed, rows);
 }
 
 static void describe(rl_calibration *c)
@@ -208,12 +219,13 @@ void rl_calibrate(rl_calibration *c, const rl_calibration_plan *plan)
         return;
     }
     check_rows(c);
-    check_launches(c);
-    check_build(c);
+    check_origin(c);
     read_old(c);
     describe(c);
     if (c->n_refusals == 0) { /* rows are sound */
         gather_rows(c);
+        check_launches(c, false);
+        check_launches(c, true);
         compare_with_old(c);
     }
 }

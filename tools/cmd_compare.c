@@ -20,7 +20,7 @@ static int run(const rl_command *self, int argc, char **argv)
     rl_error why;
     const char **names;
     size_t n;
-    char baselines[RL_PATH_MAX], lanes[RL_PATH_MAX];
+    char baselines[RL_PATH_MAX], lanes[RL_PATH_MAX], report[RL_PATH_MAX];
     if (!rl_args_parse(self, &o, NULL, argc, argv)) return RL_EXIT_BAD_USAGE;
     rl_here_baselines(baselines, o.baselines);
     if (!rl_path_join(lanes, baselines, "lanes"))
@@ -31,6 +31,7 @@ static int run(const rl_command *self, int argc, char **argv)
         rl_pool_free(&pool);
         return rl_bad_usage(self, "%s", why.text);
     }
+    snprintf(report, sizeof report, "reports/%s", names[0]);
     rl_verdict_open(&v, names[0], o.quick);
     const bool readable = rl_lane_read(&lane, lanes, names[0], &why) == RL_OK;
     if (!readable) rl_verdict_problem(&v, "%s", why.text);
@@ -38,7 +39,7 @@ static int run(const rl_command *self, int argc, char **argv)
                                     .csv = o.csv,
                                     .baseline = o.baseline,
                                     .baselines = baselines,
-                                    .report = o.report},
+                                    .report = o.report != NULL ? o.report : report},
                 &v);
     int code = rl_show((const rl_verdict_set *const[]){&v}, 1, o.all);
     rl_verdict_free(&v);
@@ -52,7 +53,7 @@ static const rl_arg args[] = {
     RL_TEXT_REQUIRED("--csv", "FILE", options, csv, "what was measured, its context beside it"),
     RL_TEXT("--baseline", "FILE", options, baseline, "(default: the one for the class of machines)"),
     RL_TEXT("--baselines", "DIR", options, baselines, "where baselines and lanes/ are (default: baselines)"),
-    RL_TEXT("--report", "DIR", options, report, "write verdict.json there"),
+    RL_TEXT("--report", "DIR", options, report, "where verdict.json goes (default: reports/LANE)"),
     RL_FLAG("--quick", options, quick, "it was a quick run: expect what its filter selects"),
     RL_FLAG("--all", options, all, "list every row that passes a floor or a ceiling, not the closest only"),
 };

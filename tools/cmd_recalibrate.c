@@ -6,6 +6,7 @@
 #include "measure.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -60,6 +61,7 @@ static bool measure(const session *s, const rl_lane *lane, char csv[RL_PATH_MAX]
 {
     char dir[RL_PATH_MAX];
     rl_verdict_set v;
+    int caught;
     if (s->o->csv != NULL) {
         snprintf(csv, RL_PATH_MAX, "%.4095s", s->o->csv);
         return true;
@@ -75,10 +77,11 @@ static bool measure(const session *s, const rl_lane *lane, char csv[RL_PATH_MAX]
                                                         .model = s->o->model,
                                                         .dir = dir,
                                                         .progress = stderr},
-                                     &v, csv);
+                                     &v, csv, &caught);
     for (size_t i = 0; i < v.n_problems; i++) fprintf(stderr, "%s: refused: %s\n", lane->name, v.problems[i]);
     const bool whole = measured && v.n_problems == 0;
     rl_verdict_free(&v);
+    if (caught != 0) raise(caught);
     return whole;
 }
 
@@ -162,7 +165,8 @@ static const rl_arg args[] = {
     RL_TEXT("--reports", "DIR", options, reports, "where the measurement goes (default: reports)"),
     RL_TEXT("--baselines", "DIR", options, baselines, "where baselines and lanes/ are (default: baselines)"),
     RL_TEXT("--bench-dir", "DIR", options, bench_dir, "where the bench programs are (default: as for run)"),
-    RL_FLAG("--allow-no-git", options, allow_no_git, "whatever was built, from whatever tree"),
+    RL_FLAG("--allow-no-git", options, allow_no_git,
+            "outside git, or from a tree with changes, whatever was built"),
     RL_FLAG("--allow-load", options, allow_load, "although the machine is busy"),
 };
 
@@ -172,17 +176,19 @@ const rl_command rl_cmd_recalibrate = {
     .summary = "measures a lane and makes that its baseline",
     .args = args,
     .n_args = RL_COUNT(args),
-    .more = "Writes baselines/<machine class>/<lane>.json, whole or not at all: commit it. Refuses\n"
-            "- a tree with changes (baselines aside), or a bench that was built from another commit, or from "
-            "changes;\n"
-            "- a machine whose load over the last minute is above 0.5;\n"
-            "- a measurement with broken rows, a portable gate that fails, or most repetitions disturbed "
-            "from outside;\n"
-            "- too few launches for runs of this lane to be told apart from them;\n"
-            "- rows that are slower than the old baseline allows, or gone, without a --reason. It is kept in "
-            "the file.\n\n"
-            "  ridgeline recalibrate gemv --dry-run\n"
-            "  ridgeline recalibrate all --reason \"compiler update\"\n\n"
-            "exit status: 0 written, or would be; 2 refused; 64 bad usage\n",
+    .more =
+        "Writes baselines/<machine class>/<lane>.json, whole or not at all: commit it. Refuses\n"
+        "- a tree with changes (baselines aside), or a bench that was built from another commit, or from "
+        "changes;\n"
+        "- a machine whose load over the last minute is above 0.5 before anything is measured;\n"
+        "- a measurement with broken rows, a portable gate that fails, or a fifth of the repetitions "
+        "disturbed "
+        "from outside;\n"
+        "- samples of a quick run, or so few launches that a run of this lane could not prove a regression;\n"
+        "- rows that are slower than the old baseline allows, or gone, without a --reason. It is kept in "
+        "the file.\n\n"
+        "  ridgeline recalibrate gemv --dry-run\n"
+        "  ridgeline recalibrate all --reason \"compiler update\"\n\n"
+        "exit status: 0 written, or would be; 2 refused; 64 bad usage\n",
     .run = run,
 };

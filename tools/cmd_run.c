@@ -5,6 +5,7 @@
 #include "gate/render.h"
 #include "measure.h"
 
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -14,10 +15,12 @@ typedef struct {
     bool quick, all;
 } options;
 
-/* One lane from its file to its verdict. The findings borrow from *lane. */
-static void run_lane(const options *o, const char *baselines, const char *lanes, const char *name,
-                     rl_lane *lane, rl_verdict_set *v)
+/* One lane from its file to its verdict. The findings borrow from *lane. Returns the signal that ended it
+ * early, or 0. */
+static int run_lane(const options *o, const char *baselines, const char *lanes, const char *name,
+                    rl_lane *lane, rl_verdict_set *v)
 {
+    int caught = 0;
     char dir[RL_PATH_MAX], csv[RL_PATH_MAX];
     rl_error why;
     bool measured = false;
@@ -34,12 +37,13 @@ static void run_lane(const options *o, const char *baselines, const char *lanes,
                                                  .model = o->model,
                                                  .dir = dir,
                                                  .progress = stderr},
-                              v, csv);
+                              v, csv, &caught);
     rl_conclude(&(rl_conclude_plan){.lane = readable ? lane : NULL,
                                     .csv = measured ? csv : NULL,
                                     .baselines = baselines,
                                     .report = fits ? dir : NULL},
                 v);
+    return caught;
 }
 
 static int run_lanes(const options *o, const char *baselines, const char *lanes, const char *const *names,
@@ -49,16 +53,23 @@ static int run_lanes(const options *o, const char *baselines, const char *lanes,
     rl_lane *lane = rl_pool_alloc(&pool, n * sizeof *lane);
     rl_verdict_set *v = rl_pool_alloc(&pool, n * sizeof *v);
     const rl_verdict_set **shown = rl_pool_alloc(&pool, n * sizeof *shown);
-    for (size_t i = 0; i < n; i++) {
-        run_lane(o, baselines, lanes, names[i], &lane[i], &v[i]);
-        shown[i] = &v[i];
+    int caught = 0;
+    size_t done = 0;
+    while (done < n && caught == 0) {
+        caught = run_lane(o, baselines, lanes, names[done], &lane[done], &v[done]);
+        shown[done] = &v[done];
+        done++;
     }
-    int code = rl_show(shown, n, o->all);
-    for (size_t i = 0; i < n; i++) {
+    int code = rl_show(shown, done, o->all);
+    for (size_t i = 0; i < done; i++) {
         rl_verdict_free(&v[i]);
         rl_lane_free(&lane[i]);
     }
     rl_pool_free(&pool);
+    if (caught != 0) {
+        fflush(NULL);
+        raise(caught);
+    }
     return code;
 }
 

@@ -2,6 +2,7 @@
 #include "git_tree.h"
 #include "gate/launch.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ static rl_status git(const char *dir, const char *const *arguments, char out[OUT
     char text[512];
     rl_launch_run(&(rl_launch){.argv = argv, .timeout_s = GIT_TIMEOUT_S, .out = out, .out_size = OUT_BYTES},
                   &result);
+    if (result.caught != 0) raise(result.caught);
     if (result.end == RL_LAUNCH_EXITED && result.code == 0) return RL_OK;
     return rl_fail(err, RL_ERR_IO, "git in %.150s %.300s", dir,
                    rl_launch_describe(&result, text, sizeof text));

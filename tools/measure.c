@@ -23,6 +23,7 @@ typedef struct {
     cJSON *context, *context_of_launches;                      /* owned; the second is inside the first */
     const char *class;                                         /* of the first launch */
     double spent_s;
+    int caught; /* a signal that asked us to end */
 } lane_run;
 
 /* ---- Getting ready --------------------------------------------------------------------------------- */
@@ -140,11 +141,12 @@ static rl_status append_rows(lane_run *r, const char *path, rl_error *err)
     size_t header = feed != NULL ? (size_t)(feed - data) + 1 : n;
     if (r->header == NULL) {
         r->header = rl_pool_copy(&r->pool, data, header);
-        fwrite(data, 1, header, r->csv.stream);
+        if (fwrite(data, 1, header, r->csv.stream) != header)
+            status = rl_fail(err, RL_ERR_IO, "cannot write %.300s", r->csv.path);
     }
-    if (strlen(r->header) != header || memcmp(r->header, data, header) != 0)
+    if (status == RL_OK && (strlen(r->header) != header || memcmp(r->header, data, header) != 0))
         status = rl_fail(err, RL_ERR_FORMAT, "its columns are not those of the first launch");
-    else if (fwrite(data + header, 1, n - header, r->csv.stream) != n - header)
+    else if (status == RL_OK && fwrite(data + header, 1, n - header, r->csv.stream) != n - header)
         status = rl_fail(err, RL_ERR_IO, "cannot write %.300s", r->csv.path);
     free(data);
     return status;
@@ -166,6 +168,8 @@ static rl_status append_context(lane_run *r, size_t launch, const char *path, co
         r->context = cJSON_Duplicate(context, true);
         cJSON_DeleteItemFromObjectCaseSensitive(r->context, "model_identity");
         cJSON_DeleteItemFromObjectCaseSensitive(r->context, "launches");
+        cJSON_DeleteItemFromObjectCaseSensitive(r->context, "lane_mode");
+        cJSON_AddStringToObject(r->context, "lane_mode", r->plan->quick ? "quick" : "full");
         if (r->model[0] != '\0') cJSON_AddStringToObject(r->context, "model_identity", r->identity);
         r->context_of_launches = cJSON_AddArrayToObject(r->context, "launches");
     }
@@ -237,6 +241,12 @@ static bool launch_once(lane_run *r, size_t launch, const char *const *env)
         &(rl_launch){.argv = arguments(r, launch, path), .env = env, .timeout_s = r->plan->lane->timeout_s},
         &result);
     r->spent_s += result.wall_s;
+    if (result.caught != 0) {
+        r->caught = result.caught;
+        rl_verdict_problem(r->v, "launch %zu: interrupted by signal %d (%s)", launch, result.caught,
+                           strsignal(result.caught));
+        return false;
+    }
     if (result.end != RL_LAUNCH_EXITED || result.code > 1) {
         rl_verdict_problem(r->v, "launch %zu: %s %s", launch, r->plan->lane->bench,
                            rl_launch_describe(&result, text, sizeof text));
@@ -269,8 +279,9 @@ static bool prepare(lane_run *r)
     return false;
 }
 
-bool rl_measure(const rl_measure_plan *plan, rl_verdict_set *v, char csv[RL_PATH_MAX])
+bool rl_measure(const rl_measure_plan *plan, rl_verdict_set *v, char csv[RL_PATH_MAX], int *caught)
 {
+    *caught = 0;
     lane_run r = {.plan = plan, .mode = rl_lane_mode_of(plan->lane, plan->quick), .v = v};
     r.launches = plan->launches > 0 ? plan->launches : r.mode->launches;
     size_t done = 0;
@@ -288,6 +299,7 @@ bool rl_measure(const rl_measure_plan *plan, rl_verdict_set *v, char csv[RL_PATH
         write_gathered(&r);
     else if (r.csv.stream != NULL)
         rl_outfile_abandon(&r.csv);
+    *caught = r.caught;
     v->model = rl_pool_copy(&v->pool, r.model, strlen(r.model));
     cJSON_Delete(r.context);
     rl_pool_free(&r.pool);

@@ -3,6 +3,7 @@
  * Every launch is a fresh process. What they leave is in one directory:
  *   samples.csv     the rows of all launches under one header
  *   context.json    the first launch's context, and in it
+ *                     lane_mode        "full" or "quick"
  *                     model_identity   where the lane has a model (origin.h)
  *                     launches         of each how long it took, how it ended, and whatever its own context
  *                                      says otherwise than the first
@@ -31,7 +32,7 @@ typedef struct {
 } rl_measure_plan;
 
 /* Fills csv with the path of samples.csv; true where at least one launch is in it. Whatever went wrong is a
- * problem in *v. What an earlier run left in the directory is removed first. */
-bool rl_measure(const rl_measure_plan *plan, rl_verdict_set *v, char csv[RL_PATH_MAX]);
+ * problem in *v. *caught is the signal that ended it early, or 0: the caller reports, then raises it. What an earlier run left in the directory is removed first. */
+bool rl_measure(const rl_measure_plan *plan, rl_verdict_set *v, char csv[RL_PATH_MAX], int *caught);
 
 #endif

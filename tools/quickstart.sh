@@ -2,6 +2,7 @@
 # quickstart.sh - from a fresh clone to a verdict: installs what is missing, builds, makes (or takes) a model, runs
 # every lane, gates it, and says where the time went.
 set -eu
+from=$PWD
 cd "$(dirname "$0")/.."
 . tools/packages.sh
 
@@ -17,7 +18,8 @@ decode a few words, runs every lane and gates it. Reports go to reports/. Safe t
   --full        the lanes as they are calibrated: takes longer, sees smaller changes
   --no-install  install nothing: print the command instead
 
-exit status: that of `ridgeline run all`: 0 pass, 1 regression, 2 measurement broken, 3 no baseline for this machine
+exit status: that of `ridgeline run all`: 0 pass, 1 regression, 2 measurement broken, 3 no baseline for this machine;
+             2 as well where it does not come that far; 64 bad usage
 HELP
 }
 
@@ -38,6 +40,10 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+case $model in
+'' | /*) ;;
+*) model=$from/$model ;;
+esac
 if [ -n "$model" ] && [ ! -r "$model" ]; then
     echo "quickstart.sh: cannot read the model '$model'" >&2
     exit 64
@@ -46,8 +52,8 @@ fi
 clock() { date +%s; }
 t0=$(clock)
 # shellcheck disable=SC2086 # a list of words
-need_packages $BUILD_PACKAGES
-need_cmake
+need_packages $BUILD_PACKAGES || exit 2
+need_cmake || exit 2
 t1=$(clock)
 
 echo "== building"
@@ -55,7 +61,7 @@ log=build/quickstart.log
 mkdir -p build
 if ! { cmake --preset release -DRL_TESTS=OFF && cmake --build --preset release -j "$(nproc)"; } >$log 2>&1; then
     cat $log >&2
-    exit 1
+    exit 2
 fi
 bin=build/release
 t2=$(clock)
@@ -65,13 +71,13 @@ if [ -z "$model" ]; then
     if [ ! -e $model ]; then
         echo "== making a synthetic TinyLlama-1.1B ($model)"
         mkdir -p models
-        $bin/tools/ridgeline model synth --preset tinyllama-1.1b --format q4_0 --seed 1 --out $model
+        $bin/tools/ridgeline model synth --preset tinyllama-1.1b --format q4_0 --seed 1 --out $model || exit 2
     fi
 fi
 t3=$(clock)
 
 echo "== decoding"
-$bin/e2e/tinyllama --model "$model" --prompt "The machine said" -n 32
+$bin/e2e/tinyllama --model "$model" --prompt "The machine said" -n 32 || exit 2
 
 echo
 echo "== running the lanes"

@@ -39,9 +39,8 @@ static int named(const rl_command *command, int argc, char **argv)
     }
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-    argc--, argv++;
     if (argc == 0 || is_help(argv[0])) {
         help(argc == 0 ? stderr : stdout);
         return argc == 0 ? RL_EXIT_BAD_USAGE : RL_EXIT_PASS;
@@ -66,4 +65,12 @@ int main(int argc, char **argv)
             rl_printable(shown, sizeof shown, argv[0], strlen(argv[0])));
     help(stderr);
     return RL_EXIT_BAD_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    const int code = run(argc - 1, argv + 1);
+    if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+    fputs("ridgeline: cannot write to standard output\n", stderr);
+    return rl_exit_worst(code, RL_EXIT_BROKEN);
 }

@@ -31,15 +31,16 @@ need_packages $BUILD_PACKAGES $TEST_PACKAGES
 need_cmake
 jobs=$(nproc)
 started=$(date +%s)
+mkdir -p build
 
 # build_and_test PRESET [CTEST ARGUMENT...]
 build_and_test() {
     preset=$1
     shift
     echo "== $preset: build"
-    cmake --preset "$preset" >build-"$preset".log 2>&1 || { cat build-"$preset".log >&2; return 1; }
-    cmake --build --preset "$preset" -j "$jobs" >>build-"$preset".log 2>&1 || { cat build-"$preset".log >&2; return 1; }
-    rm -f build-"$preset".log
+    cmake --preset "$preset" >build/"$preset".log 2>&1 || { cat build/"$preset".log >&2; return 1; }
+    cmake --build --preset "$preset" -j "$jobs" >>build/"$preset".log 2>&1 || { cat build/"$preset".log >&2; return 1; }
+    rm -f build/"$preset".log
     echo "== $preset: test ($(($(date +%s) - started)) s so far)"
     ctest --preset "$preset" -j "$jobs" --no-tests=error "$@"
 }

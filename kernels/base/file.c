@@ -74,8 +74,9 @@ rl_status rl_outfile_commit(rl_outfile *out, rl_error *err)
 {
     FILE *f = out->stream;
     out->stream = NULL;
-    bool ok = fflush(f) == 0 && fsync(fileno(f)) == 0;
-    int why = errno;
+    errno = 0;
+    bool ok = !ferror(f) && fflush(f) == 0 && fsync(fileno(f)) == 0;
+    int why = errno != 0 ? errno : EIO; /* of an earlier write nothing but the failure is known */
     if (fclose(f) != 0 && ok) {
         ok = false;
         why = errno;

@@ -1,29 +1,33 @@
-/* decide.h - is a row slower than its baseline? Pure: numbers in, a decision out.
+/* decide.h - is a row slower than its baseline allows? Pure: numbers in, a decision out.
  *
  * One process launch is one observation: repetitions of one process share its memory layout, its place in
  * time and its neighbours, so they tell little about the next process. Both sides are sets of launches.
  *
- * The rule, first form. `worse` is the ratio of medians, turned so that above 1 is worse. The sides lie apart
- * where every launch of one is worse than every launch of the other.
- *   REGRESSED      worse is above 1 + margin, and the sides lie apart
- *   INCONCLUSIVE   worse is above 1 + margin, but they overlap: it may be slower, or the machine was
- *   IMPROVED       worse is below 1 / (1 + margin), and the sides lie apart
- *   PASS           anything else
- *
- * Drawn from one distribution, today's n launches are the n worst of all n + m with probability
- * 1 / C(n + m, n), the smallest that any rank test can reach. A row is only judged where that is at most
- * RL_CHANCE: with fewer launches no regression could be told from chance, whatever its size, and a gate that
- * cannot fail is none (UNREACHABLE). Against 10 launches 3 are enough (1/286), 2 are not (1/66).
- *
- * What it does not do: the margin is compared with a point estimate, rows are not corrected for their number,
- * and neither side may drift. One stray launch is enough to turn a regression into an INCONCLUSIVE. */
+ * A row is compared with a margin, not with equality: a change of less than the margin is no regression
+ * however well it is proven, one of more is none until it is proven. Three tests of ranks (rank.h), each of
+ * the whole of both sides, so that a stray launch on either weighs no more than its rank:
+ *   REGRESSED      worse by more than the margin, after Holm's correction for all rows of the run, and a launch
+ *                  of today is worse than one of the baseline in at least RL_SUPERIORITY of all pairs: two
+ *                  modes that swapped their shares are not a slower kernel
+ *   IMPROVED       better by more than the margin, likewise corrected
+ *   PASS           shown to be no worse than the margin allows: the chance of showing it of a row that is worse
+ *                  by exactly the margin is at most RL_PASS_LEVEL
+ *   INCONCLUSIVE   none of these could be shown
+ *   UNREACHABLE    so few launches for so many rows that REGRESSED could not be shown whatever the size: a gate
+ *                  that cannot fail is none
+ * The level of the first two is the lane's: with one expected false red in 100 runs, 0.01 for all rows of a run
+ * together. */
 #ifndef RL_DECIDE_H
 #define RL_DECIDE_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "gate/rank.h"
 
-#define RL_CHANCE 0.01
+#include <stdbool.h>
+
+#define RL_SUPERIORITY 0.9
+#define RL_PASS_LEVEL 0.05
+#define RL_INTERVAL_LEVEL 0.05 /* of the interval round the ratio */
+#define RL_POWER 0.9           /* at which a detectable change is detected */
 
 typedef enum {
     RL_DECIDED_PASS,
@@ -33,27 +37,29 @@ typedef enum {
     RL_UNREACHABLE
 } rl_decision;
 
-/* One side: ascending, positive, finite; n at least 1. */
 typedef struct {
-    const double *x;
-    size_t n;
-} rl_side;
-
-typedef struct {
-    rl_decision decision;
-    double before, now; /* medians */
-    double ratio;       /* now / before */
-    double worse;
-    double chance; /* that launches lie apart for nothing: 1 / C(n + m, n) */
-    bool apart;
+    size_t n_before, n_now;
+    double before, now;       /* medians */
+    double margin;            /* as a part: 0.1 lets 1.1 times the baseline pass */
+    double ratio, low, high;  /* now / before (Hodges, Lehmann), and its interval */
+    double worse;             /* the ratio turned so that above 1 is worse */
+    double superiority;       /* how often a launch of today is worse than one of the baseline */
+    double p_worse, p_better; /* of the row alone; rl_decide_all corrects them */
+    double p_not_worse;
+    double sigma;         /* of launches, in the log domain */
+    double detectable;    /* the smallest ratio that would be found; set by rl_decide_all */
+    rl_decision decision; /* likewise */
 } rl_judgement;
 
-rl_judgement rl_decide(rl_side before, rl_side now, bool higher_is_better, double margin);
+/* Both sides ascending, positive, finite. Without memory nothing is shown of the row. */
+rl_judgement rl_compare(rl_rank_null *null, rl_side before, rl_side now, bool higher_is_better,
+                        double margin);
 
-/* 1 / C(n + m, n). */
-double rl_chance_apart(size_t n, size_t m);
+/* Decides all rows of a run, at the level for the run as a whole. Without memory all are INCONCLUSIVE. */
+void rl_decide_all(rl_judgement *rows, size_t n, double level);
 
-/* The fewest launches that can be judged against n; RL_LAUNCHES_MAX + 1 where no number would do. */
-size_t rl_launches_needed(size_t n);
+/* The fewest launches with which each of `rows` rows can be judged against n; RL_LAUNCHES_MAX + 1 where no
+ * number would do. */
+size_t rl_launches_needed(size_t n, size_t rows, double level);
 
 #endif

@@ -14,9 +14,15 @@ typedef enum { SOUND, SKIPPED, UNSOUND } row_state;
 typedef struct {
     rl_verdict_set *v;
     const rl_judge_input *in;
-    row_state *states; /* one for each row of the samples */
-    bool *gated;       /* likewise */
-    bool *compared;    /* one for each row of the baseline */
+    row_state *states;  /* one for each row of the samples */
+    bool *gated;        /* likewise */
+    bool *compared;     /* one for each row of the baseline */
+    rl_judgement *rows; /* those that have a baseline */
+    struct {
+        size_t finding, baseline; /* by index: the findings move as they grow */
+    } * places;                   /* of each of them */
+    size_t n_judged;
+    rl_rank_null null;
     rl_pool scratch;
 } trial;
 
@@ -113,16 +119,24 @@ static size_t disturbed(const rl_sample_row *row)
     return n;
 }
 
-/* A regression that neighbours may have made is a broken measurement. That holds for times and what is made
- * of them, which are the metrics that have a unit: no neighbour makes an error larger. */
+/* Timing of which most repetitions were disturbed from outside is a broken measurement, whatever it seems to
+ * show. That holds for times and what is made of them, which are the metrics that have a unit: no neighbour
+ * makes an error larger. */
 static void doubt(rl_finding *f, const rl_sample_row *row, rl_pool *pool)
 {
     size_t n = disturbed(row);
-    if (f->verdict != RL_REGRESSED || f->unit[0] == '\0' || 2 * n <= row->n) return;
+    if (f->unit[0] == '\0' || f->verdict == RL_NEW || 2 * n <= row->n) return;
     f->verdict = RL_BROKEN;
-    f->reason =
-        rl_pool_format(pool, "%s; but %zu of %zu repetitions were disturbed from outside: measure again",
-                       f->reason, n, row->n);
+    f->reason = rl_pool_format(pool, "%s%s%zu of %zu repetitions were disturbed from outside: measure again",
+                               f->reason, f->reason[0] != '\0' ? "; but " : "", n, row->n);
+}
+
+/* What is added to a verdict once it is there. */
+static void finish(trial *t, rl_finding *f, const rl_sample_row *row)
+{
+    if (f->verdict == RL_REGRESSED && f->gate->note != NULL)
+        f->reason = rl_pool_format(&t->v->pool, "%s (%s)", f->reason, f->gate->note);
+    doubt(f, row, &t->v->pool);
 }
 
 /* Every repetition's value must be finite, and above 0 where ratios are taken. */
@@ -143,48 +157,59 @@ static double spread(rl_side side)
     return (side.x[side.n - 1] - side.x[0]) / fabs(rl_sorted_median(side.x, side.n));
 }
 
-static const char *ranges(rl_pool *pool, const rl_finding *f, rl_side now, rl_side before)
+/* "1.52x (1.49 to 1.55)": the ratio and its interval. */
+static const char *ratio_text(rl_pool *pool, const rl_judgement *j)
 {
-    char text[4][RL_VALUE_MAX];
-    return rl_pool_format(pool, "now %s to %s in %zu launches, baseline %s to %s in %zu",
-                          rl_value_text(text[0], now.x[0], f->unit),
-                          rl_value_text(text[1], now.x[now.n - 1], f->unit), now.n,
-                          rl_value_text(text[2], before.x[0], f->unit),
-                          rl_value_text(text[3], before.x[before.n - 1], f->unit), before.n);
+    return rl_pool_format(pool, "%.3fx (%.3f to %.3f)", j->ratio, j->low, j->high);
 }
 
-static void explain(rl_finding *f, const rl_judgement *j, rl_side now, rl_side before, rl_pool *pool)
+static const char *inconclusive_text(rl_pool *pool, const rl_judgement *j)
 {
+    const char *ratio = ratio_text(pool, j);
+    if (j->worse <= 1 + j->margin)
+        return rl_pool_format(pool, "%s: within the margin, but %zu launches of this spread do not show it",
+                              ratio, j->n_now);
+    if (j->superiority < RL_SUPERIORITY)
+        return rl_pool_format(
+            pool, "%s: beyond the margin, but only %.0f %% of launches are worse than the baseline's", ratio,
+            100 * j->superiority);
+    return rl_pool_format(pool, "%s: beyond the margin, but %zu launches do not prove it (p = %.2g)", ratio,
+                          j->n_now, j->p_worse);
+}
+
+static void explain(const trial *t, rl_finding *f, const rl_judgement *j)
+{
+    rl_pool *pool = &t->v->pool;
     switch (j->decision) {
     case RL_DECIDED_PASS:
         f->verdict = RL_PASS;
         break;
     case RL_DECIDED_REGRESSED:
         f->verdict = RL_REGRESSED;
-        f->reason = rl_pool_format(pool, "every launch is worse than every one of the baseline: %s",
-                                   ranges(pool, f, now, before));
+        f->reason = rl_pool_format(pool, "%s, p = %.2g", ratio_text(pool, j), j->p_worse);
         break;
     case RL_DECIDED_INCONCLUSIVE:
         f->verdict = RL_INCONCLUSIVE;
-        f->reason =
-            rl_pool_format(pool, "beyond the margin, but launches overlap: %s", ranges(pool, f, now, before));
+        f->reason = inconclusive_text(pool, j);
         break;
     case RL_DECIDED_IMPROVED:
         f->verdict = RL_IMPROVED;
-        f->reason = rl_pool_format(pool, "better beyond the margin, recalibrate to keep it: %s",
-                                   ranges(pool, f, now, before));
+        f->reason =
+            rl_pool_format(pool, "%s, better beyond the margin: recalibrate to keep it", ratio_text(pool, j));
         break;
     case RL_UNREACHABLE:
         f->verdict = RL_BROKEN;
-        f->reason =
-            rl_pool_format(pool,
-                           "%zu launches against %zu of the baseline cannot tell a regression from chance "
-                           "(%.2g, at most %g allowed): at least %zu launches needed",
-                           now.n, before.n, j->chance, RL_CHANCE, rl_launches_needed(before.n));
+        f->reason = rl_pool_format(pool,
+                                   "%zu launches against %zu of the baseline cannot prove a regression among "
+                                   "%zu rows at %.2g for the "
+                                   "run: at least %zu launches needed",
+                                   j->n_now, j->n_before, t->n_judged, t->in->lane->level,
+                                   rl_launches_needed(j->n_before, t->n_judged, t->in->lane->level));
         break;
     }
 }
 
+/* Takes note of a row that has a baseline; rows are decided together, by decide_rows. */
 static void judge_relative(trial *t, rl_finding *f, rl_side now)
 {
     const rl_baseline *b = t->in->baseline;
@@ -208,11 +233,30 @@ static void judge_relative(trial *t, rl_finding *f, rl_side now)
                         : rl_pool_format(pool, "measured in '%s', the baseline in '%s'", f->unit, row->unit);
         return;
     }
-    rl_judgement j = rl_decide(before, now, f->gate->higher, f->gate->bound);
-    t->compared[row - b->rows] = j.decision != RL_UNREACHABLE;
-    f->ratio = j.ratio;
-    f->excess = j.worse / (1 + f->gate->bound);
-    explain(f, &j, now, before, pool);
+    t->rows = rl_pool_more(&t->scratch, t->rows, t->n_judged, sizeof *t->rows);
+    t->places = rl_pool_more(&t->scratch, t->places, t->n_judged, sizeof *t->places);
+    t->places[t->n_judged].finding = (size_t)(f - t->v->findings);
+    t->places[t->n_judged].baseline = (size_t)(row - b->rows);
+    t->rows[t->n_judged++] = rl_compare(&t->null, before, now, f->gate->higher, f->gate->bound);
+}
+
+static void decide_rows(trial *t)
+{
+    rl_decide_all(t->rows, t->n_judged, t->in->lane->level);
+    for (size_t i = 0; i < t->n_judged; i++) {
+        const rl_judgement *j = &t->rows[i];
+        rl_finding *f = &t->v->findings[t->places[i].finding];
+        t->compared[t->places[i].baseline] = j->decision != RL_UNREACHABLE;
+        f->ratio = j->ratio;
+        f->ratio_low = j->low;
+        f->ratio_high = j->high;
+        f->p = j->p_worse;
+        f->superiority = j->superiority;
+        f->detectable = j->detectable;
+        f->excess = j->worse / (1 + j->margin);
+        explain(t, f, j);
+        finish(t, f, rl_samples_find(t->in->samples, f->benchmark));
+    }
 }
 
 /* The smallest or largest of all repetitions. */
@@ -261,9 +305,7 @@ static void judge_row(trial *t, const rl_gate *gate, const rl_sample_row *row, s
         judge_relative(t, f, now);
     else
         judge_absolute(t, f, row, column, now);
-    if (f->verdict == RL_REGRESSED && gate->note != NULL)
-        f->reason = rl_pool_format(&t->v->pool, "%s (%s)", f->reason, gate->note);
-    doubt(f, row, &t->v->pool);
+    if (gate->kind != RL_GATE_RELATIVE) finish(t, f, row);
 }
 
 /* ---- Gates ----------------------------------------------------------------------------------------- */
@@ -293,9 +335,11 @@ static void matches_nothing(trial *t, const rl_gate *gate)
         gate_finding(t, gate, RL_NOT_APPLICABLE)->reason = gate->optional;
     } else {
         gate_finding(t, gate, RL_BROKEN)->reason =
-            gate->isa == NULL ? "the gate matches no row, so it cannot fail"
+            gate->isa == NULL ? "the gate matches no row that was measured, so it cannot fail"
             : in->cpu_known
-                ? rl_pool_format(pool, "%s runs on this machine, but the gate matches no row", gate->isa)
+                ? rl_pool_format(pool,
+                                 "%s runs on this machine, but the gate matches no row that was measured",
+                                 gate->isa)
                 : rl_pool_format(
                       pool,
                       "the gate matches no row, and whether %s runs where the samples were taken is not "
@@ -312,7 +356,8 @@ static void apply_gate(trial *t, const rl_gate *gate)
     bool matched = false;
     for (size_t i = 0; i < s->n_rows; i++) {
         if (!rl_matches(&gate->matcher, s->rows[i].name)) continue;
-        matched = t->gated[i] = true;
+        t->gated[i] = true;
+        matched = matched || t->states[i] != SKIPPED;
         if (!left_out && t->states[i] == SOUND && column < s->n_columns)
             judge_row(t, gate, &s->rows[i], column);
     }
@@ -431,6 +476,7 @@ void rl_judge(rl_verdict_set *v, const rl_judge_input *in)
             rl_pool_alloc(&t.scratch, in->baseline != NULL ? in->baseline->n_rows * sizeof *t.compared : 1);
         examine_rows(&t);
         for (size_t g = 0; g < in->lane->n_gates; g++) apply_gate(&t, &in->lane->gates[g]);
+        decide_rows(&t);
         list_skipped(&t);
         list_ungated(&t);
         if (in->baseline != NULL) check_manifest(&t);
@@ -438,6 +484,7 @@ void rl_judge(rl_verdict_set *v, const rl_judge_input *in)
     } else if (v->n_problems == 0) {
         rl_verdict_problem(v, "there are no samples");
     }
+    rl_rank_null_free(&t.null);
     rl_pool_free(&t.scratch);
     rl_verdict_close(v);
 }

@@ -7,8 +7,9 @@
  * that its ISA runs here: then a kernel has been lost, and that is BROKEN.
  *
  * Everything the baseline holds must be there (in a quick run: as far as its filter selects it, and gates for
- * quick runs look at it); what is there beyond it is NEW. A regression in timing of which most repetitions
- * were disturbed from outside (the CSV's `contaminated`) is BROKEN instead: measure again. */
+ * quick runs look at it); what is there beyond it is NEW. Rows that have a baseline are decided together
+ * (decide.h). Timing of which most repetitions were disturbed from outside (the CSV's `contaminated`) is BROKEN
+ * whatever it seems to show: measure again. */
 #ifndef RL_JUDGE_H
 #define RL_JUDGE_H
 

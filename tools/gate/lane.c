@@ -188,8 +188,18 @@ static void read_gates(rl_lane *lane, const rl_node *root)
 
 static void read_lane(rl_lane *lane, const char *name, const rl_node *root)
 {
-    static const char *const keys[] = {"schema",    "lane",  "about", "bench", "args", "launches",
-                                       "timeout_s", "model", "quick", "gates", NULL};
+    static const char *const keys[] = {"schema",
+                                       "lane",
+                                       "about",
+                                       "bench",
+                                       "args",
+                                       "launches",
+                                       "timeout_s",
+                                       "model",
+                                       "quick",
+                                       "gates",
+                                       "false_reds_per_100_runs",
+                                       NULL};
     rl_node_keys(root, keys);
     rl_node schema = rl_node_at(root, "schema"), own = rl_node_at(root, "lane"),
             bench = rl_node_at(root, "bench");
@@ -202,6 +212,8 @@ static void read_lane(rl_lane *lane, const char *name, const rl_node *root)
     lane->bench = read_name(&bench, &lane->pool);
     lane->full.launches = rl_node_whole(&launches, 1, RL_LAUNCHES_MAX);
     lane->timeout_s = rl_node_number(&timeout, 0.1, 86400);
+    rl_node reds = rl_node_find(root, "false_reds_per_100_runs");
+    lane->level = (reds.value != NULL ? rl_node_number(&reds, 0.001, 20) : 1) / 100;
     read_args(root, &lane->full, &lane->pool);
     read_quick(lane, root);
     read_model(lane, root);

@@ -7,6 +7,7 @@
  *     "bench": "bench_gemv",               a program beside ridgeline, see `ridgeline run --help`
  *     "args": ["--cache=cold"],            optional
  *     "launches": 10,                      fresh processes; each is one observation
+ *     "false_reds_per_100_runs": 1,        optional: how strict the relative gates are, all together
  *     "timeout_s": 120,                    for each
  *     "model": {"preset": "tinyllama-1.1b", "format": "q4_0", "seed": 1},   optional: needs a model file
  *     "quick": {"launches": 3, "args": [...], "filter": "<ERE>"},           optional: what --quick changes
@@ -74,6 +75,7 @@ typedef struct {
     rl_pool pool; /* owns everything but the matchers */
     const char *name, *about, *bench;
     double timeout_s;
+    double level;             /* of false reds: their expected number in one run */
     rl_lane_mode full, quick; /* quick is as full where the file does not say */
     rl_lane_model model;
     rl_gate *gates;

@@ -236,7 +236,7 @@ void rl_launch_run(const rl_launch *launch, rl_launch_result *result)
     if (r.signals >= 0) close(r.signals);
     sigprocmask(SIG_SETMASK, &r.before, NULL);
     sigaction(SIGCHLD, &child_before, NULL);
-    if (r.caught != 0) raise(r.caught);
+    result->caught = r.caught;
 }
 
 const char *rl_launch_describe(const rl_launch_result *result, char *out, size_t size)

@@ -1,8 +1,8 @@
 /* launch.h - runs a program: its own process group, a time-out, what it said last (Linux).
  *
  * Whatever happens, nothing of the group is alive when the call returns. If ridgeline itself is asked to end
- * (interrupt, hang-up, termination), the group is killed first and the signal then takes its course; if
- * ridgeline is killed outright, the kernel kills the child. */
+ * (interrupt, hang-up, termination), the group is killed and `caught` says by which signal: the caller leaves
+ * things in order, then raises it. If ridgeline is killed outright, the kernel kills the child. */
 #ifndef RL_LAUNCH_H
 #define RL_LAUNCH_H
 
@@ -20,7 +20,8 @@ typedef enum { RL_LAUNCH_EXITED, RL_LAUNCH_KILLED, RL_LAUNCH_TIMED_OUT, RL_LAUNC
 
 typedef struct {
     rl_launch_end end;
-    int code; /* exit status, signal, or the errno that kept it from starting */
+    int code;   /* exit status, signal, or the errno that kept it from starting */
+    int caught; /* the signal that asked us to end meanwhile; 0: none */
     double wall_s, timeout_s;
     char said[1024]; /* the last that standard error got, printable */
 } rl_launch_result;

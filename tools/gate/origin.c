@@ -74,12 +74,14 @@ static void read_context(rl_origin *o, const rl_node *root)
     rl_node dirty = rl_node_at(&build, "dirty"), dry_run = rl_node_find(root, "dry_run");
     rl_node machine = rl_node_at(root, "machine"), kernel = rl_node_find(&machine, "kernel");
     rl_node model = rl_node_find(root, "model_identity"), load = rl_node_find(root, "load_avg");
+    rl_node mode = rl_node_find(root, "lane_mode");
     rl_machine_read(&o->machine, &class, &made_of, &o->pool);
     o->commit = rl_node_text(&commit, &o->pool);
     o->dirty = rl_node_bool(&dirty);
     o->dry_run = dry_run.value != NULL && rl_node_bool(&dry_run);
     o->kernel = text_or(&kernel, "", &o->pool);
     o->model = text_or(&model, "", &o->pool);
+    o->mode = text_or(&mode, "", &o->pool);
     o->load = (double)NAN;
     if (load.value == NULL || rl_node_count(&load) == 0) return;
     rl_node minute = rl_node_first(&load);

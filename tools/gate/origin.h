@@ -25,6 +25,7 @@ typedef struct {
     bool dirty, dry_run;
     const char *kernel; /* of the operating system; "" unknown */
     const char *model;  /* which model file it ran on, rl_model_identity; "" none */
+    const char *mode;   /* of the lane's run: "full" or "quick"; "" unknown */
     double load;        /* one-minute average when the first launch began; NaN unknown */
 } rl_origin;
 

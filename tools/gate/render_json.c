@@ -6,7 +6,8 @@
  *                ungated, repetitions, contaminated}
  *   problems    [text]   what broke the run as a whole
  *   findings    worst first, [{benchmark, verdict, reason, gate, rows, metric, unit, better, baseline, now,
- *                ratio, threshold, excess, launches_baseline, launches_now, spread_baseline, spread_now}]
+ *                ratio, ratio_low, ratio_high, p, superiority, detectable, threshold, excess,
+ *                launches_baseline, launches_now, spread_baseline, spread_now}], as in verdict.h
  *   ungated     [text]   rows that no gate looks at */
 #include "base/file.h"
 #include "gate/render.h"
@@ -40,6 +41,11 @@ static cJSON *finding_json(const rl_finding *f)
     rl_json_number(to, "baseline", f->baseline);
     rl_json_number(to, "now", f->now);
     rl_json_number(to, "ratio", f->ratio);
+    rl_json_number(to, "ratio_low", f->ratio_low);
+    rl_json_number(to, "ratio_high", f->ratio_high);
+    rl_json_number(to, "p", f->p);
+    rl_json_number(to, "superiority", f->superiority);
+    rl_json_number(to, "detectable", f->detectable);
     rl_json_number(to, "threshold", f->threshold);
     rl_json_number(to, "excess", f->excess);
     if (f->n_baseline > 0) cJSON_AddNumberToObject(to, "launches_baseline", (double)f->n_baseline);

@@ -79,6 +79,11 @@ rl_finding *rl_verdict_add(rl_verdict_set *v, const char *benchmark, const rl_ga
         .baseline = none,
         .now = none,
         .ratio = none,
+        .ratio_low = none,
+        .ratio_high = none,
+        .p = none,
+        .superiority = none,
+        .detectable = none,
         .threshold = none,
         .excess = none,
         .spread_baseline = none,
@@ -119,13 +124,18 @@ void rl_verdict_close(rl_verdict_set *v)
 {
     if (v->n_findings > 0) qsort(v->findings, v->n_findings, sizeof *v->findings, finding_order);
     memset(v->count, 0, sizeof v->count);
-    for (size_t i = 0; i < v->n_findings; i++) v->count[v->findings[i].verdict]++;
+    bool suspicion = false;
+    for (size_t i = 0; i < v->n_findings; i++) {
+        const rl_finding *f = &v->findings[i];
+        v->count[f->verdict]++;
+        suspicion = suspicion || (f->verdict == RL_INCONCLUSIVE && f->excess > 1);
+    }
     const bool comparable =
         v->baseline_state == RL_BASELINE_USED || v->baseline_state == RL_BASELINE_NOT_NEEDED;
     if (comparable && v->n_problems == 0 && v->count[RL_BROKEN] == 0 && !judged(v))
         rl_verdict_problem(v, "nothing was judged: no row came under a gate that applies here");
-    v->exit_code = v->count[RL_REGRESSED] > 0                     ? RL_EXIT_REGRESSION
-                   : v->count[RL_BROKEN] > 0 || v->n_problems > 0 ? RL_EXIT_BROKEN
-                   : !comparable                                  ? RL_EXIT_NO_BASELINE
-                                                                  : RL_EXIT_PASS;
+    v->exit_code = v->count[RL_REGRESSED] > 0                                  ? RL_EXIT_REGRESSION
+                   : v->count[RL_BROKEN] > 0 || v->n_problems > 0 || suspicion ? RL_EXIT_BROKEN
+                   : !comparable                                               ? RL_EXIT_NO_BASELINE
+                                                                               : RL_EXIT_PASS;
 }

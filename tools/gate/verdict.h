@@ -2,8 +2,9 @@
  *
  * Exit codes; where several apply, the first one wins:
  *   1   a regression: a row is slower than its baseline, or misses a floor or a ceiling
- *   2   the measurement is broken: rows missing, doubled, failed or without meaning, a bench that crashed or
- *       hung, a gate that matches nothing, too few launches to tell anything, nothing to judge at all
+ *   2   the measurement is broken: rows missing, doubled, failed, without meaning or mostly disturbed from
+ *       outside, a bench that crashed or hung, a gate that matches nothing, too few launches to tell anything,
+ *       nothing to judge at all; or a row INCONCLUSIVE that seems to be worse than the margin allows
  *   3   no usable baseline for this machine, while the lane has gates that need one
  *   0   none of these
  * What is proven comes before what could not be measured, so that a script which retries after 2 cannot lose
@@ -27,7 +28,7 @@ enum {
 typedef enum {
     RL_REGRESSED,
     RL_BROKEN,
-    RL_INCONCLUSIVE, /* worse than the margin allows, but not beyond doubt */
+    RL_INCONCLUSIVE, /* neither shown to be worse than the margin allows nor to be no worse */
     RL_IMPROVED,
     RL_NEW,            /* the baseline has no such row, or there is no baseline */
     RL_NOT_APPLICABLE, /* here; the reason says why */
@@ -42,11 +43,15 @@ typedef struct {
     const rl_gate *gate;       /* borrowed from the lane; NULL: none is concerned */
     const char *metric, *unit; /* "" where no metric is concerned */
     rl_verdict verdict;
-    const char *reason;                 /* a sentence; "" for PASS, and for NEW where there is no baseline */
-    double baseline, now, ratio;        /* ratio: now / baseline */
-    double threshold;                   /* of the ratio for relative gates, of the value for others */
-    double excess;                      /* how far on the wrong side, as a ratio; above 1 is bad */
-    size_t n_baseline, n_now;           /* launches */
+    const char *reason;                  /* a sentence; "" for PASS, and for NEW where there is no baseline */
+    double baseline, now;                /* medians of launches */
+    double ratio, ratio_low, ratio_high; /* now / baseline, and its 95 % interval */
+    double p;                 /* of being worse than the margin allows, corrected for all rows of the run */
+    double superiority;       /* how often a launch of today is worse than one of the baseline */
+    double detectable;        /* how many times worse a row must be to be found in nine runs of ten */
+    double threshold;         /* of the ratio for relative gates, of the value for others */
+    double excess;            /* how far on the wrong side, as a ratio; above 1 is bad */
+    size_t n_baseline, n_now; /* launches */
     double spread_baseline, spread_now; /* range of launches over their median */
 } rl_finding;
 

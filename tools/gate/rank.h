@@ -1,0 +1,65 @@
+/* rank.h - exact statistics of two small sets of observations that assume no distribution. Pure: numbers in,
+ * numbers out.
+ *
+ * Sides are observations in the log domain, so that differences are ratios: x the baseline's, y today's. The
+ * tests are Mann and Whitney's, conditional on the ties that are there: the probability that a random split
+ * of all n + m values gives y a rank sum at least (at most) as large as it has. Up to RL_RANK_EXACT values it
+ * is counted, beyond them approximated by the normal distribution with correction for ties and continuity. */
+#ifndef RL_RANK_H
+#define RL_RANK_H
+
+#include <stddef.h>
+
+enum { RL_RANK_EXACT = 60 };
+
+/* One side: ascending, finite, n at least 1. */
+typedef struct {
+    const double *x;
+    size_t n;
+} rl_side;
+
+/* The null distribution without ties of one pair of sizes, kept from call to call: most rows of a run have
+ * the same sizes. {0} at first. */
+typedef struct {
+    size_t n, m;
+    double *below; /* below[u]: P(U <= u), u = 0 .. n m; owned */
+} rl_rank_null;
+
+void rl_rank_null_free(rl_rank_null *null);
+
+/* P(rank sum of y - shift is at least, or at most, what it is), where both sides are drawn from one
+ * distribution. Without memory: 1, the answer that decides nothing. */
+double rl_rank_p_above(rl_rank_null *null, rl_side x, rl_side y, double shift);
+double rl_rank_p_below(rl_rank_null *null, rl_side x, rl_side y, double shift);
+
+/* The smallest probability that either test can give: 1 / C(n + m, m). */
+double rl_rank_p_min(size_t n, size_t m);
+
+/* The probability that a value of y is larger than one of x, a tie counting half: 0.5 says nothing moved. */
+double rl_superiority(rl_side x, rl_side y);
+
+typedef struct {
+    double estimate, low, high;
+} rl_interval;
+
+/* Hodges and Lehmann's shift, the median of all y_j - x_i, and the exact interval that misses the true one
+ * with probability at most alpha; infinite where so few values allow none. It inverts the tests above. */
+rl_interval rl_hodges_lehmann(rl_rank_null *null, rl_side x, rl_side y, double alpha);
+
+/* Holm: makes each of n p-values one that may be compared with the level of the whole family, whatever their
+ * dependence. In place. */
+void rl_holm(double *p, size_t n);
+
+/* The z with P(Z <= z) = p for a standard normal Z; p in (0, 1). */
+double rl_normal_quantile(double p);
+
+/* Spread of both sides round their own medians, as the sigma of a normal distribution, from the median of
+ * absolute deviations: strays do not widen it. */
+double rl_pooled_sigma(rl_side x, rl_side y);
+
+/* The smallest shift that a test of level alpha against `margin` (a shift, too) finds with probability
+ * `power`, with launches of standard deviation sigma. Approximate: the efficiency 3 / pi of ranks is that
+ * of normal data. */
+double rl_detectable_shift(size_t n, size_t m, double sigma, double margin, double alpha, double power);
+
+#endif
