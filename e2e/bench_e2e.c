@@ -5,15 +5,14 @@
  *   ttft<N>  from a prompt's text to the first token's id: tokenizing, N tokens or so of prefill, one choice
  * Timed with the decoder open and its weights in memory; tokens are fixed, so that every run does the same
  * work. tg reads every weight once a token: its bytes are those, a percentage of the read bandwidth measured
- * around it. pp is a percentage of the peak of the byte multiply-add. Verified once: the logits of two tokens
- * by the kernels that run against those by the scalar kernels. */
+ * around it. pp is a percentage of the peak of the byte multiply-add. Verified: the logits of two tokens by the
+ * very decoder that is timed, with its threads, against those by the scalar kernels on one. */
 #include "base/mem.h"
-#include "base/team.h"
 #include "decoder.h"
-#include "micro.h"
 #include "model.h"
 #include "perf/barrier.h"
 #include "perf/stats.h"
+#include "program.h"
 #include "sampler.h"
 
 #include <math.h>
@@ -26,13 +25,14 @@ typedef enum { PROMPT, GENERATE, FIRST_TOKEN } what;
 /* What all cases share. */
 typedef struct {
     rl_model model;
-    uint32_t cpu;
-    double logit_error; /* of the scalar check; negative: not done yet */
+    float *
+        want; /* [n_vocab] the logits of two tokens by scalar kernels on one thread; made by the first setup, owned */
 } bench;
 
 typedef struct {
     bench *b;
     what what;
+    uint32_t cpu;
     size_t n, depth, threads;
     /* made by setup */
     rl_decoder *decoder;
@@ -84,6 +84,32 @@ static rl_status make_text(e2e_case *c, rl_error *err)
     return rl_tokenizer_decode(c->b->model.tokenizer, c->tokens, c->n, 0, c->text, room, &used, err);
 }
 
+/* The logits after two tokens in an empty context; leaves it empty. */
+static rl_status eval_two(rl_decoder *d, const bench *b, float *logits, rl_error *err)
+{
+    uint32_t tokens[2];
+    fill_tokens(tokens, 2, b->model.llama.config.n_vocab);
+    rl_decoder_rewind(d, 0);
+    const rl_status status = rl_decoder_eval(d, tokens, 2, logits, false, err);
+    rl_decoder_rewind(d, 0);
+    return status;
+}
+
+static rl_status make_reference(bench *b, rl_error *err)
+{
+    rl_decoder *d = NULL;
+    float *want = rl_alloc(b->model.llama.config.n_vocab * sizeof *want);
+    if (want == NULL) return rl_fail(err, RL_ERR_MEMORY, "out of memory for logits");
+    rl_status status = open_decoder(b, 0, 1, 16, &d, err);
+    if (status == RL_OK) status = eval_two(d, b, want, err);
+    rl_decoder_close(d);
+    if (status == RL_OK)
+        b->want = want;
+    else
+        rl_free(want);
+    return status;
+}
+
 static rl_status setup(void *arg, rl_error *err)
 {
     e2e_case *c = arg;
@@ -98,9 +124,8 @@ static rl_status setup(void *arg, rl_error *err)
         fill_tokens(c->tokens, n, n_vocab);
         if (c->what == FIRST_TOKEN) status = make_text(c, err);
     }
-    if (status == RL_OK) status = open_decoder(c->b, c->b->cpu, c->threads, 2 * n + 16, &c->decoder, err);
-    if (status == RL_OK && c->depth > 0)
-        status = rl_decoder_eval(c->decoder, c->tokens + c->n, c->depth, NULL, false, err);
+    if (status == RL_OK && c->b->want == NULL) status = make_reference(c->b, err);
+    if (status == RL_OK) status = open_decoder(c->b, c->cpu, c->threads, 2 * n + 16, &c->decoder, err);
     if (status != RL_OK) teardown(c);
     return status;
 }
@@ -109,46 +134,23 @@ static rl_status setup(void *arg, rl_error *err)
  * else is off by 1. Rounding alone moves them by about one part in a hundred: a float that differs in its
  * last bit now and then falls to the other side when activations are quantised to 8 bits, and after a few
  * layers every rounding has gone its own way. */
-static rl_status check_logits(bench *b, rl_error *err)
-{
-    const size_t n_vocab = b->model.llama.config.n_vocab;
-    float *logits[2] = {rl_alloc(n_vocab * sizeof(float)), rl_alloc(n_vocab * sizeof(float))};
-    uint32_t tokens[2];
-    rl_status status = RL_OK;
-    fill_tokens(tokens, 2, n_vocab);
-    if (logits[0] == NULL || logits[1] == NULL)
-        status = rl_fail(err, RL_ERR_MEMORY, "out of memory for logits");
-    for (int i = 0; i < 2 && status == RL_OK; i++) {
-        rl_decoder *d;
-        status = open_decoder(b, i == 0 ? 0 : b->cpu, rl_cpu_count(), 16, &d, err);
-        if (status == RL_OK) status = rl_decoder_eval(d, tokens, 2, logits[i], false, err);
-        rl_decoder_close(d);
-    }
-    double difference = 0, norm = 0;
-    for (size_t i = 0; i < n_vocab && status == RL_OK; i++) {
-        const double want = (double)logits[0][i], d = (double)logits[1][i] - want;
-        difference += d * d;
-        norm += want * want;
-    }
-    rl_free(logits[0]);
-    rl_free(logits[1]);
-    if (status == RL_OK) b->logit_error = sqrt(difference / norm);
-    return status;
-}
-
 static rl_status verify(void *arg, double *max_error, rl_error *err)
 {
     const double limit = 0.05;
-    bench *b = ((e2e_case *)arg)->b;
-    if (b->logit_error < 0) {
-        const rl_status status = check_logits(b, err);
-        if (status != RL_OK) return status;
+    e2e_case *c = arg;
+    const rl_status status = eval_two(c->decoder, c->b, c->logits, err);
+    if (status != RL_OK) return status;
+    double difference = 0, norm = 0;
+    for (size_t i = 0; i < c->b->model.llama.config.n_vocab; i++) {
+        const double want = (double)c->b->want[i], d = (double)c->logits[i] - want;
+        difference += d * d;
+        norm += want * want;
     }
-    *max_error = b->logit_error;
-    if (!(b->logit_error <= limit))
+    *max_error = sqrt(difference / norm);
+    if (!(*max_error <= limit))
         return rl_fail(err, RL_ERR_FORMAT,
                        "logits differ from the scalar kernels' by %.3g of their norm, %.3g allowed",
-                       b->logit_error, limit);
+                       *max_error, limit);
     return RL_OK;
 }
 
@@ -185,12 +187,24 @@ static rl_status make_first(e2e_case *c, rl_error *err)
     return status;
 }
 
+/* The context that GENERATE goes on from, before the clock starts; there already but for the first batch. */
+static rl_status fill_context(e2e_case *c, rl_error *err)
+{
+    if (rl_decoder_n_past(c->decoder) >= c->depth) return RL_OK;
+    rl_decoder_rewind(c->decoder, 0);
+    return rl_decoder_eval(c->decoder, c->tokens + c->n, c->depth, NULL, false, err);
+}
+
 static void run(rl_state *st)
 {
     e2e_case *c = st->arg;
     static rl_status (*const each[])(e2e_case *, rl_error *) = {take_prompt, make_tokens, make_first};
     rl_error err;
     c->n_times = 0;
+    if (fill_context(c, &err) != RL_OK) {
+        rl_state_error(st, "%s", err.text);
+        return;
+    }
     while (rl_state_next(st))
         if (each[c->what](c, &err) != RL_OK) {
             rl_state_error(st, "%s", err.text);
@@ -214,23 +228,24 @@ static void model_name(const char *path, char *out, size_t size)
         if (*p <= ' ' || *p > '~' || strchr("\"',\\/", *p) != NULL) *p = '_';
 }
 
-static void add_case(rl_micro *m, bench *b, const char *path, what kind, size_t n, size_t depth,
-                     size_t threads)
+static void add_case(rl_program *p, bench *b, const char *path, rl_isa tier, what kind, size_t n,
+                     size_t depth, size_t threads)
 {
     static const char *const kinds[] = {"pp", "tg", "ttft"};
-    e2e_case *c = rl_alloc(sizeof *c); /* lives until the process ends */
+    e2e_case *c = rl_program_case(p, sizeof *c);
     char name[160], model[96];
     if (c == NULL) return;
-    *c = (e2e_case){.b = b, .what = kind, .n = n, .depth = depth, .threads = threads};
+    const uint32_t cpu = rl_cpu_cap(p->cpu, tier);
+    *c = (e2e_case){.b = b, .what = kind, .cpu = cpu, .n = n, .depth = depth, .threads = threads};
     model_name(path, model, sizeof model);
-    const char *isa = rl_isa_name(rl_cpu_best(b->cpu));
+    const char *isa = rl_isa_name(tier);
     snprintf(name, sizeof name, depth > 0 ? "e2e/%s/%s/%s%zu@%zu" : "e2e/%s/%s/%s%zu", model, isa,
              kinds[kind], n, depth);
     const double weights = (double)rl_llama_params(&b->model.llama) -
                            (double)(b->model.llama.tied ? 0 : b->model.llama.config.n_vocab) *
                                (double)b->model.llama.config.n_embd;
     rl_suite_add(
-        m->suite,
+        p->suite,
         &(rl_case){
             .name = name,
             .run = run,
@@ -266,50 +281,66 @@ static bool parse_sizes(const char *list, size_t out[9])
     return true;
 }
 
+/* The sizes to run, each list ended by 0. */
+typedef struct {
+    size_t pp[9], tg[9], depth[9];
+} sizes;
+
+static void add_cases(rl_program *p, bench *b, const char *path, rl_isa tier, size_t threads, const sizes *z)
+{
+    for (size_t i = 0; z->pp[i] > 0; i++) {
+        add_case(p, b, path, tier, PROMPT, z->pp[i], 0, threads);
+        add_case(p, b, path, tier, FIRST_TOKEN, z->pp[i], 0, threads);
+    }
+    for (size_t i = 0; z->tg[i] > 0; i++) {
+        add_case(p, b, path, tier, GENERATE, z->tg[i], 0, threads);
+        for (size_t d = 0; z->depth[d] > 0; d++)
+            add_case(p, b, path, tier, GENERATE, z->tg[i], z->depth[d], threads);
+    }
+}
+
 int main(int argc, char **argv)
 {
     enum { MODEL, PP, TG, DEPTH };
     rl_flag flags[] = {
-        {"model", "models/tinyllama-1.1b-q4_0.gguf", "GGUF file to run"                                           },
-        {"pp",    "128",                             "a list of prompt lengths"                                   },
-        {"tg",    "32",                              "a list of numbers of tokens to make"                        },
-        {"depth", "",                                "a list of contexts to make them after as well (0 always is)"},
+        {"model", "models/tinyllama-1.1b-q4_0.gguf", "GGUF file to run",                                            false},
+        {"pp",    "128",                             "a list of prompt lengths",                                    false},
+        {"tg",    "32",                              "a list of numbers of tokens to make",                         false},
+        {"depth", "",                                "a list of contexts to make them after as well (0 always is)", false},
     };
-    rl_micro m;
-    bench b = {.logit_error = -1};
+    const rl_program_config config = {.family = "e2e",
+                                      .axes = RL_AXIS_ISA | RL_AXIS_THREADS,
+                                      .isa = "best", /* the scalar kernels take minutes */
+                                      .flags = flags,
+                                      .n_flags = RL_COUNT(flags)};
+    rl_program p;
+    bench b = {0};
     int exit_code;
     rl_error err;
-    size_t pp[9], tg[9], depth[9];
-    if (!rl_micro_open(&m, "e2e", flags, RL_COUNT(flags), argc, argv, &exit_code)) return exit_code;
-    b.cpu = m.cpu;
-    if (!parse_sizes(flags[PP].value, pp) || !parse_sizes(flags[TG].value, tg) ||
-        !parse_sizes(flags[DEPTH].value, depth)) {
+    sizes z;
+    if (!rl_program_open(&p, &config, argc, argv, &exit_code)) return exit_code;
+    const char *path = flags[MODEL].value;
+    if (!parse_sizes(flags[PP].value, z.pp) || !parse_sizes(flags[TG].value, z.tg) ||
+        !parse_sizes(flags[DEPTH].value, z.depth)) {
         exit_code =
-            rl_suite_usage(m.suite, "--pp, --tg, --depth: expected up to eight numbers from 1 to 65536");
-        goto out;
+            rl_suite_usage(p.suite, "--pp, --tg, --depth: expected up to eight numbers from 1 to 65536");
+        rl_suite_close(p.suite);
+        return exit_code;
     }
-    if (rl_model_open(&b.model, flags[MODEL].value, b.cpu, &err) != RL_OK) {
-        exit_code = rl_suite_usage(
-            m.suite,
+    if (rl_model_open(&b.model, path, p.cpu, &err) != RL_OK) {
+        exit_code = rl_suite_failed(
+            p.suite,
             "%s (make a model with: ridgeline model synth --preset tinyllama-1.1b --format q4_0 "
             "--seed 1 --out %s)",
-            err.text, flags[MODEL].value);
-        goto out;
+            err.text, path);
+        rl_suite_close(p.suite);
+        return exit_code;
     }
-    for (size_t t = 0; t < m.n_threads; t++) {
-        for (size_t i = 0; pp[i] > 0; i++) {
-            add_case(&m, &b, flags[MODEL].value, PROMPT, pp[i], 0, m.threads[t]);
-            add_case(&m, &b, flags[MODEL].value, FIRST_TOKEN, pp[i], 0, m.threads[t]);
-        }
-        for (size_t i = 0; tg[i] > 0; i++) {
-            add_case(&m, &b, flags[MODEL].value, GENERATE, tg[i], 0, m.threads[t]);
-            for (size_t d = 0; depth[d] > 0; d++)
-                add_case(&m, &b, flags[MODEL].value, GENERATE, tg[i], depth[d], m.threads[t]);
-        }
-    }
-    exit_code = rl_suite_run(m.suite);
+    for (int tier = 0; tier < RL_ISA_COUNT; tier++)
+        for (size_t t = 0; t < p.n_threads && rl_program_wants(&p, (rl_isa)tier); t++)
+            add_cases(&p, &b, path, (rl_isa)tier, p.threads[t], &z);
+    exit_code = rl_program_run(&p);
+    rl_free(b.want);
     rl_model_close(&b.model);
-out:
-    rl_suite_close(m.suite);
     return exit_code;
 }

@@ -1,6 +1,7 @@
 /* sampler.c - a partial sort by logit, a softmax in double, and one draw. */
 #include "sampler.h"
 #include "base/mem.h"
+#include "base/random.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -53,15 +54,6 @@ uint32_t rl_argmax(const float *logits, size_t n)
     for (size_t i = 1; i < n; i++)
         if (logits[i] > logits[best] || isnan(logits[best])) best = i;
     return (uint32_t)best;
-}
-
-/* splitmix64, to a double in [0, 1). */
-static double draw(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return (double)((z ^ z >> 31) >> 11) * 0x1p-53;
 }
 
 /* Larger logits first, then lower ids. */
@@ -120,7 +112,7 @@ uint32_t rl_sampler_pick(rl_sampler *s, const float *logits)
     size_t kept = 0;
     double mass = 0;
     while (kept < n && (kept == 0 || mass < (double)o->top_p * total)) mass += s->weights[kept++];
-    double left = draw(&s->state) * mass;
+    double left = rl_random_unit(rl_random(&s->state)) * mass;
     for (size_t i = 0; i + 1 < kept; i++)
         if ((left -= s->weights[i]) < 0) return c[i].id;
     return c[kept - 1].id;

@@ -2,6 +2,8 @@
  * operations that every machine rounds alike. */
 #include "synth_weights.h"
 
+#include "base/random.h"
+
 #include <math.h>
 
 #define EMBEDDING_STD 0.02
@@ -15,32 +17,19 @@
 #define STRENGTH_MAX 11.0
 #define FAINT 0.1 /* rows of pieces that shall not come up, against the others */
 
-#define GOLDEN 0x9e3779b97f4a7c15u /* 2^64 / golden ratio: the step of splitmix64 */
-
-static uint64_t mix(uint64_t z)
-{
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
-
 /* The stream of a row. `what` keeps streams of different use apart. */
 static uint64_t stream(uint64_t seed, uint64_t what, uint64_t row)
 {
-    return mix(mix(mix(seed + GOLDEN) + what * GOLDEN) + row * GOLDEN);
+    return rl_random_mix(rl_random_mix(rl_random_mix(seed + RL_RANDOM_STEP) + what * RL_RANDOM_STEP) +
+                         row * RL_RANDOM_STEP);
 }
 
 enum { USE_CYCLE = 1 << 30, USE_STRENGTH }; /* beyond every tensor index */
 
-/* Element j of a stream: the sum of four uniform 16-bit numbers about its mean. Nearly normal, with a
- * standard deviation of NORMAL_STD and nothing beyond 3.46 of them. */
-#define NORMAL_STD 37837.22692
+/* Element j of a stream, nearly normal. */
 static int32_t normal(uint64_t key, uint64_t j)
 {
-    const uint64_t z = mix(key + (j + 1) * GOLDEN);
-    const uint32_t sum = (uint32_t)(z & 0xffff) + (uint32_t)(z >> 16 & 0xffff) +
-                         (uint32_t)(z >> 32 & 0xffff) + (uint32_t)(z >> 48);
-    return (int32_t)sum - 2 * 65535;
+    return rl_random_normal(rl_random_mix(key + (j + 1) * RL_RANDOM_STEP));
 }
 
 size_t rl_synth_cycle(const rl_vocab *vocab, uint64_t seed, uint32_t *prev, uint32_t *order)
@@ -52,7 +41,7 @@ size_t rl_synth_cycle(const rl_vocab *vocab, uint64_t seed, uint32_t *prev, uint
     }
     const uint64_t key = stream(seed, USE_CYCLE, 0);
     for (size_t i = n; i > 1; i--) { /* Fisher-Yates; the bias of % is 2^-49 */
-        const size_t j = (size_t)(mix(key + i * GOLDEN) % i);
+        const size_t j = (size_t)(rl_random_mix(key + i * RL_RANDOM_STEP) % i);
         const uint32_t swap = order[i - 1];
         order[i - 1] = order[j];
         order[j] = swap;
@@ -63,7 +52,7 @@ size_t rl_synth_cycle(const rl_vocab *vocab, uint64_t seed, uint32_t *prev, uint
 
 static void scaled_row(float *y, size_t cols, uint64_t key, double std, float mean)
 {
-    const float scale = (float)(std / NORMAL_STD);
+    const float scale = (float)(std / RL_RANDOM_NORMAL_STD);
     for (size_t j = 0; j < cols; j++) y[j] = mean + scale * (float)normal(key, j);
 }
 
@@ -75,10 +64,10 @@ static void output_row(float *y, const rl_synth_model *m, size_t cols, uint64_t 
         scaled_row(y, cols, key, FAINT * std, 0);
         return;
     }
-    const uint64_t pick = mix(stream(m->seed, USE_STRENGTH, r)) >> 32;
+    const uint64_t pick = rl_random_mix(stream(m->seed, USE_STRENGTH, r)) >> 32;
     const double strength = STRENGTH_MIN + (STRENGTH_MAX - STRENGTH_MIN) * (double)pick * 0x1p-32;
-    const float noise = (float)(std / NORMAL_STD);
-    const float signal = (float)(std * strength / sqrt((double)cols) / NORMAL_STD);
+    const float noise = (float)(std / RL_RANDOM_NORMAL_STD);
+    const float signal = (float)(std * strength / sqrt((double)cols) / RL_RANDOM_NORMAL_STD);
     const uint64_t embedding = stream(m->seed, 0, prev); /* token_embd.weight is tensor 0 */
     for (size_t j = 0; j < cols; j++)
         y[j] = noise * (float)normal(key, j) + signal * (float)normal(embedding, j);

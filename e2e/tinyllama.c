@@ -185,6 +185,7 @@ typedef struct {
     double load_s, prompt_s,
         first_s; /* loading; first byte of the prompt to its logits; ... to the first text */
     size_t n_prompt, n_made;
+    bool full;       /* the context ended before the tokens asked for were made */
     double *token_s; /* [n_made - 1] after the first; owned */
 } timings;
 
@@ -225,7 +226,7 @@ static rl_status generate(rl_model *m, rl_decoder *d, rl_sampler *sampler, const
     rl_tokenizer_stream_init(&stream, RL_DECODE_CONTINUE);
     status = rl_decoder_eval(d, prompt, t->n_prompt, logits, false, err);
     t->prompt_s = now_s() - started;
-    for (double last = 0; status == RL_OK && t->n_made < o->tokens && interrupted == 0;) {
+    for (double last = 0; status == RL_OK && interrupted == 0;) {
         const uint32_t id = rl_sampler_pick(sampler, logits);
         if (is_eos(m, id) && !o->ignore_eos) break;
         status = write_text(m, &stream, id, text, err);
@@ -236,7 +237,12 @@ static rl_status generate(rl_model *m, rl_decoder *d, rl_sampler *sampler, const
             t->token_s[t->n_made - 1] = now - last;
         last = now;
         t->n_made++;
-        if (status == RL_OK && t->n_made < o->tokens) status = rl_decoder_eval(d, &id, 1, logits, false, err);
+        if (status != RL_OK || t->n_made == o->tokens) break;
+        if (rl_decoder_n_past(d) == rl_decoder_n_ctx(d)) {
+            t->full = true;
+            break;
+        }
+        status = rl_decoder_eval(d, &id, 1, logits, false, err);
     }
     fwrite(text, 1, rl_tokenizer_stream_flush(&stream, text), stdout);
     putchar('\n');
@@ -301,6 +307,9 @@ static rl_status run(const options *o, uint32_t cpu, rl_error *err)
     double started = now_s();
     status = rl_model_encode(&model, prompt, n_bytes, &ids, &t.n_prompt, err);
     if (status == RL_OK && t.n_prompt == 0) status = rl_fail(err, RL_ERR_ARG, "the prompt is empty");
+    if (status == RL_OK && o->ctx > 0 && t.n_prompt > o->ctx)
+        status = rl_fail(err, RL_ERR_ARG, "the prompt is %zu tokens long, the context holds %zu (--ctx)",
+                         t.n_prompt, o->ctx);
     if (status != RL_OK) goto out;
     const double encode_s = now_s() - started;
     const rl_decoder_options d = {.threads = o->threads,
@@ -315,6 +324,9 @@ static rl_status run(const options *o, uint32_t cpu, rl_error *err)
     fwrite(prompt, 1, n_bytes, stdout);
     fflush(stdout);
     status = generate(&model, decoder, sampler, o, ids, now_s() - encode_s, &t, err);
+    if (status == RL_OK && t.full)
+        fprintf(stderr, "tinyllama: the context is full (--ctx %zu): stopped after %zu of %zu tokens\n",
+                rl_decoder_n_ctx(decoder), t.n_made, o->tokens);
     if (status == RL_OK) print_figures(&model, decoder, &t);
 out:
     rl_free(t.token_s);

@@ -6,8 +6,9 @@
  * those of keys and values, operations two for each multiply-add of scores and of values. */
 #include "attention/attn_decode.h"
 #include "base/mem.h"
-#include "micro.h"
 #include "perf/barrier.h"
+#include "program.h"
+#include "ring.h"
 #include "shapes.h"
 
 #include <math.h>
@@ -17,7 +18,7 @@
 static const size_t contexts[] = {128, 512, 2048, 8192};
 
 typedef struct {
-    const rl_micro *micro;
+    size_t llc_bytes; /* of the last-level cache */
     const rl_attn_decode *kern;
     rl_attn_shape shape;
     size_t n_ctx;
@@ -59,7 +60,7 @@ static rl_status setup(void *arg, rl_error *err)
         rl_fill_normal(c->q, q, 1, 1);
         rl_fill_normal(values, 2 * kv, 1, 2);
         for (size_t i = 0; i < 2 * kv; i++) halves[i] = rl_f32_to_f16(values[i]);
-        status = rl_ring_fill(&c->kv, c->micro, c->cold, halves, 2 * kv * sizeof *halves, err);
+        status = rl_ring_fill(&c->kv, c->llc_bytes, c->cold, halves, 2 * kv * sizeof *halves, err);
     }
     rl_free(values);
     rl_free(halves);
@@ -125,14 +126,14 @@ static void run(rl_state *st)
     }
 }
 
-static void add_case(const rl_micro *m, const rl_attn_decode *kern, size_t n_ctx, int cache, size_t threads,
-                     const char *skip)
+static void add_case(rl_program *p, const rl_part *part, const rl_attn_decode *kern, size_t n_ctx, int cache,
+                     size_t threads)
 {
-    attn_case *c = rl_alloc(sizeof *c); /* lives until the process ends */
+    attn_case *c = rl_program_case(p, sizeof *c);
     char name[128], shape[64];
     if (c == NULL) return;
     *c = (attn_case){
-        .micro = m,
+        .llc_bytes = p->llc_bytes,
         .kern = kern,
         .shape = {RL_TINYLLAMA_HEADS, RL_TINYLLAMA_KV_HEADS, RL_TINYLLAMA_HEAD_DIM, 0.125f},
         .n_ctx = n_ctx,
@@ -144,9 +145,9 @@ static void add_case(const rl_micro *m, const rl_attn_decode *kern, size_t n_ctx
     snprintf(name, sizeof name, "attn_decode/%s/%s/%s", format, rl_isa_name(kern->base.isa), shape);
     char reference[128];
     snprintf(reference, sizeof reference, "attn_decode/%s/scalar/%s", format, shape);
-    rl_suite_add(m->suite, &(rl_case){
+    rl_suite_add(p->suite, &(rl_case){
                                .name = name,
-                               .skip = skip,
+                               .skip = part->skip,
                                .run = run,
                                .arg = c,
                                .setup = setup,
@@ -159,6 +160,7 @@ static void add_case(const rl_micro *m, const rl_attn_decode *kern, size_t n_ctx
                                .isa = rl_isa_name(kern->base.isa),
                                .cache = rl_cache_name[cache],
                                .reference = kern->base.isa == RL_SCALAR ? NULL : reference,
+                               .reference_only = part->reference_only,
                                .bandwidth_yardstick = c->cold ? "read" : NULL,
                                .peak_yardstick = c->cold ? NULL : "fma_f32",
                            });
@@ -166,18 +168,20 @@ static void add_case(const rl_micro *m, const rl_attn_decode *kern, size_t n_ctx
 
 int main(int argc, char **argv)
 {
-    rl_micro m;
+    rl_program p;
     int exit_code;
-    if (!rl_micro_open(&m, "attn_decode", NULL, 0, argc, argv, &exit_code)) return exit_code;
+    const rl_program_config config = {.family = "attn_decode",
+                                      .axes = RL_AXIS_ISA | RL_AXIS_CACHE | RL_AXIS_THREADS};
+    if (!rl_program_open(&p, &config, argc, argv, &exit_code)) return exit_code;
     const rl_attn_decode *kern;
     for (size_t i = 0; (kern = rl_attn_decode_at(i)) != NULL; i++) {
-        const char *skip;
-        if (!rl_micro_wants(&m, &kern->base, &rl_attn_decode_find(kern->kv_format, m.cpu)->base, &skip))
+        rl_part part;
+        if (!rl_program_part(&p, &kern->base, &rl_attn_decode_find(kern->kv_format, p.cpu)->base, &part))
             continue;
         for (size_t n = 0; n < RL_COUNT(contexts); n++)
             for (int cache = 0; cache < 2; cache++)
-                for (size_t t = 0; t < m.n_threads && m.cache[cache]; t++)
-                    add_case(&m, kern, contexts[n], cache, m.threads[t], skip);
+                for (size_t t = 0; t < p.n_threads && p.cache[cache]; t++)
+                    add_case(&p, &part, kern, contexts[n], cache, p.threads[t]);
     }
-    return rl_micro_close(&m);
+    return rl_program_run(&p);
 }

@@ -6,10 +6,11 @@
  * their blocks alone, hot ones have the store bandwidth of the cache as their bound, which the read yardstick
  * says nothing of. */
 #include "base/mem.h"
-#include "micro.h"
 #include "perf/barrier.h"
+#include "program.h"
 #include "quant/dequant.h"
 #include "quant/quantize.h"
+#include "ring.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@
 enum { ELEMS = 2048, COLD_ROWS = 512 };
 
 typedef struct {
-    const rl_micro *micro;
+    size_t llc_bytes; /* of the last-level cache */
     const rl_dequant *kern;
     bool cold;
     size_t rows; /* of a copy; one iteration takes them all */
@@ -48,7 +49,7 @@ static rl_status setup(void *arg, rl_error *err)
     rl_fill_normal(c->y, ELEMS, 0.02f, 1);
     rl_quantize_find(c->kern->format, 0)->run(w, c->y, ELEMS);
     for (size_t r = 1; r < c->rows; r++) memcpy(w + r * row_bytes, w, row_bytes);
-    const rl_status status = rl_ring_fill(&c->blocks, c->micro, c->cold, w, c->rows * row_bytes, err);
+    const rl_status status = rl_ring_fill(&c->blocks, c->llc_bytes, c->cold, w, c->rows * row_bytes, err);
     rl_free(w);
     if (status != RL_OK) teardown(c);
     return status;
@@ -83,22 +84,24 @@ static void run(rl_state *st)
     }
 }
 
-static void add_case(const rl_micro *m, const rl_dequant *kern, int cache, const char *skip)
+static void add_case(rl_program *p, const rl_part *part, const rl_dequant *kern, int cache)
 {
-    dequant_case *c = rl_alloc(sizeof *c); /* lives until the process ends */
+    dequant_case *c = rl_program_case(p, sizeof *c);
     char name[128], reference[128];
     const char *format = rl_format_name(kern->format);
     if (c == NULL) return;
-    *c = (dequant_case){
-        .micro = m, .kern = kern, .cold = cache == RL_COLD, .rows = cache == RL_COLD ? COLD_ROWS : 1};
+    *c = (dequant_case){.llc_bytes = p->llc_bytes,
+                        .kern = kern,
+                        .cold = cache == RL_COLD,
+                        .rows = cache == RL_COLD ? COLD_ROWS : 1};
     snprintf(name, sizeof name, "dequant/%s/%s/%zux%d/%s", format, rl_isa_name(kern->base.isa), c->rows,
              ELEMS, rl_cache_name[cache]);
     snprintf(reference, sizeof reference, "dequant/%s/scalar/%zux%d/%s", format, c->rows, ELEMS,
              rl_cache_name[cache]);
     const size_t in = rl_row_bytes(kern->format, ELEMS), out = c->cold ? 0 : ELEMS * sizeof(float);
-    rl_suite_add(m->suite, &(rl_case){
+    rl_suite_add(p->suite, &(rl_case){
                                .name = name,
-                               .skip = skip,
+                               .skip = part->skip,
                                .run = run,
                                .arg = c,
                                .setup = setup,
@@ -109,21 +112,23 @@ static void add_case(const rl_micro *m, const rl_dequant *kern, int cache, const
                                .isa = rl_isa_name(kern->base.isa),
                                .cache = rl_cache_name[cache],
                                .reference = kern->base.isa == RL_SCALAR ? NULL : reference,
+                               .reference_only = part->reference_only,
                                .bandwidth_yardstick = c->cold ? "read" : NULL,
                            });
 }
 
 int main(int argc, char **argv)
 {
-    rl_micro m;
+    rl_program p;
     int exit_code;
-    if (!rl_micro_open(&m, "dequant", NULL, 0, argc, argv, &exit_code)) return exit_code;
+    const rl_program_config config = {.family = "dequant", .axes = RL_AXIS_ISA | RL_AXIS_CACHE};
+    if (!rl_program_open(&p, &config, argc, argv, &exit_code)) return exit_code;
     const rl_dequant *kern;
     for (size_t i = 0; (kern = rl_dequant_at(i)) != NULL; i++) {
-        const char *skip;
-        if (!rl_micro_wants(&m, &kern->base, &rl_dequant_find(kern->format, m.cpu)->base, &skip)) continue;
+        rl_part part;
+        if (!rl_program_part(&p, &kern->base, &rl_dequant_find(kern->format, p.cpu)->base, &part)) continue;
         for (int cache = 0; cache < 2; cache++)
-            if (m.cache[cache]) add_case(&m, kern, cache, skip);
+            if (p.cache[cache]) add_case(&p, &part, kern, cache);
     }
-    return rl_micro_close(&m);
+    return rl_program_run(&p);
 }

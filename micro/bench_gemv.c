@@ -7,10 +7,11 @@
  * cache cannot be hot, and has no such case. */
 #include "base/mem.h"
 #include "gemv/gemv_exact.h"
-#include "micro.h"
 #include "ops/ops.h"
 #include "perf/barrier.h"
+#include "program.h"
 #include "quant/quantize.h"
+#include "ring.h"
 #include "shapes.h"
 
 #include <math.h>
@@ -20,7 +21,7 @@
 enum { ROW_UNIT = 4, CHECK_ROWS = 64 };
 
 typedef struct {
-    const rl_micro *micro;
+    size_t llc_bytes; /* of the last-level cache */
     const rl_gemv *kern;
     size_t m, k;
     bool cold;
@@ -69,7 +70,7 @@ static rl_status setup(void *arg, rl_error *err)
     if (w == NULL || x == NULL || c->x == NULL || c->y == NULL)
         status = rl_fail(err, RL_ERR_MEMORY, "out of memory for %zux%zu", c->m, c->k);
     if (status == RL_OK) status = make_matrix(c, w, err);
-    if (status == RL_OK) status = rl_ring_fill(&c->weights, c->micro, c->cold, w, bytes, err);
+    if (status == RL_OK) status = rl_ring_fill(&c->weights, c->llc_bytes, c->cold, w, bytes, err);
     if (status == RL_OK) {
         rl_fill_normal(x, c->k, 1, 99);
         rl_ops_best(0).quantize[c->kern->act](c->x, x, c->k);
@@ -123,23 +124,24 @@ static void run(rl_state *st)
     }
 }
 
-static void add_case(const rl_micro *m, const rl_gemv *kern, const rl_shape *shape, int cache, size_t threads,
-                     const char *skip)
+static void add_case(rl_program *p, const rl_part *part, const rl_gemv *kern, const rl_shape *shape,
+                     int cache, size_t threads)
 {
     const size_t bytes = shape->m * rl_row_bytes(kern->format, shape->k);
-    if (cache == RL_HOT && bytes > m->llc_bytes / 2) return;
-    gemv_case *c = rl_alloc(sizeof *c); /* lives until the process ends */
+    if (cache == RL_HOT && bytes > p->llc_bytes / 2) return;
+    gemv_case *c = rl_program_case(p, sizeof *c);
     char name[128], reference[128];
     const char *format = rl_format_name(kern->format);
     if (c == NULL) return;
-    *c = (gemv_case){.micro = m, .kern = kern, .m = shape->m, .k = shape->k, .cold = cache == RL_COLD};
+    *c = (gemv_case){
+        .llc_bytes = p->llc_bytes, .kern = kern, .m = shape->m, .k = shape->k, .cold = cache == RL_COLD};
     snprintf(name, sizeof name, "gemv/%s/%s/%zux%zu/%s", format, rl_isa_name(kern->base.isa), c->m, c->k,
              rl_cache_name[cache]);
     snprintf(reference, sizeof reference, "gemv/%s/scalar/%zux%zu/%s", format, c->m, c->k,
              rl_cache_name[cache]);
-    rl_suite_add(m->suite, &(rl_case){
+    rl_suite_add(p->suite, &(rl_case){
                                .name = name,
-                               .skip = skip,
+                               .skip = part->skip,
                                .run = run,
                                .arg = c,
                                .setup = setup,
@@ -152,6 +154,7 @@ static void add_case(const rl_micro *m, const rl_gemv *kern, const rl_shape *sha
                                .cache = rl_cache_name[cache],
                                .label = shape->use,
                                .reference = kern->base.isa == RL_SCALAR ? NULL : reference,
+                               .reference_only = part->reference_only,
                                .bandwidth_yardstick = cache == RL_COLD ? "read" : NULL,
                                .peak_yardstick = cache == RL_COLD          ? NULL
                                                  : kern->act == RL_ACT_F32 ? "fma_f32"
@@ -161,18 +164,20 @@ static void add_case(const rl_micro *m, const rl_gemv *kern, const rl_shape *sha
 
 int main(int argc, char **argv)
 {
-    rl_micro m;
+    rl_program p;
     int exit_code;
-    if (!rl_micro_open(&m, "gemv", NULL, 0, argc, argv, &exit_code)) return exit_code;
+    const rl_program_config config = {.family = "gemv",
+                                      .axes = RL_AXIS_ISA | RL_AXIS_CACHE | RL_AXIS_THREADS};
+    if (!rl_program_open(&p, &config, argc, argv, &exit_code)) return exit_code;
     const rl_gemv *kern;
     for (size_t i = 0; (kern = rl_gemv_at(i)) != NULL; i++) {
-        const char *skip;
-        const rl_gemv *best = rl_gemv_find(kern->format, kern->layout, m.cpu);
-        if (!rl_micro_wants(&m, &kern->base, &best->base, &skip)) continue;
+        rl_part part;
+        const rl_gemv *best = rl_gemv_find(kern->format, kern->layout, p.cpu);
+        if (!rl_program_part(&p, &kern->base, &best->base, &part)) continue;
         for (const rl_shape *shape = rl_tinyllama_shapes; shape->use != NULL; shape++)
             for (int cache = 0; cache < 2; cache++)
-                for (size_t t = 0; t < m.n_threads && m.cache[cache]; t++)
-                    add_case(&m, kern, shape, cache, m.threads[t], skip);
+                for (size_t t = 0; t < p.n_threads && p.cache[cache]; t++)
+                    add_case(&p, &part, kern, shape, cache, p.threads[t]);
     }
-    return rl_micro_close(&m);
+    return rl_program_run(&p);
 }

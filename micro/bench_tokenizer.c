@@ -6,9 +6,10 @@
  * Bytes are those of the text, items the ids. The quadratic reference kernel only runs the short texts. */
 #include "base/embed.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "gguf_vocab.h"
-#include "micro.h"
 #include "perf/barrier.h"
+#include "program.h"
 #include "tokenizer/tokenizer.h"
 #include "vocab.h"
 
@@ -40,13 +41,6 @@ typedef struct {
     size_t room;
 } tok_case;
 
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    return z ^ z >> 29;
-}
-
 static void make_corpora(void)
 {
     corpora[0].name = "english";
@@ -58,7 +52,7 @@ static void make_corpora(void)
     uint64_t seed = 1;
     for (size_t used = 0; used < CORPUS_BYTES;) {
         char line[256];
-        const uint64_t r = next_random(&seed);
+        const uint64_t r = rl_random(&seed);
         const int n = snprintf(
             line, sizeof line,
             "{\"ts\": 17%08u, \"level\": \"%s\", \"msg\": \"file %s\", \"id\": \"%08x\", \"bytes\": %u}\n",
@@ -69,7 +63,7 @@ static void make_corpora(void)
         used += fits;
     }
     corpora[2].name = "letters";
-    for (size_t i = 0; i < CORPUS_BYTES; i++) corpora[2].text[i] = (char)('a' + next_random(&seed) % 26);
+    for (size_t i = 0; i < CORPUS_BYTES; i++) corpora[2].text[i] = (char)('a' + rl_random(&seed) % 26);
 }
 
 static void teardown(void *arg)
@@ -153,10 +147,10 @@ static void run(rl_state *st)
     rl_state_counter(st, "ids_per_second", c->ids, RL_COUNTER_ITERATION_INVARIANT | RL_COUNTER_RATE);
 }
 
-static void add_case(const rl_micro *m, const rl_tokenizer_kernel *kern, const corpus *text, size_t bytes,
-                     const char *skip)
+static void add_case(rl_program *p, const rl_part *part, const rl_tokenizer_kernel *kern, const corpus *text,
+                     size_t bytes)
 {
-    tok_case *c = rl_alloc(sizeof *c); /* lives until the process ends */
+    tok_case *c = rl_program_case(p, sizeof *c);
     char name[128], reference[128];
     if (c == NULL) return;
     *c = (tok_case){.kern = kern, .corpus = text, .bytes = bytes, .n_texts = CORPUS_BYTES / bytes};
@@ -164,9 +158,9 @@ static void add_case(const rl_micro *m, const rl_tokenizer_kernel *kern, const c
              text->name, bytes);
     snprintf(reference, sizeof reference, "tokenizer/reference/scalar/%s/%zu", text->name, bytes);
     const bool is_reference = strcmp(kern->variant, "reference") == 0;
-    rl_suite_add(m->suite, &(rl_case){
+    rl_suite_add(p->suite, &(rl_case){
                                .name = name,
-                               .skip = skip,
+                               .skip = part->skip,
                                .run = run,
                                .arg = c,
                                .setup = setup,
@@ -176,6 +170,7 @@ static void add_case(const rl_micro *m, const rl_tokenizer_kernel *kern, const c
                                .isa = rl_isa_name(kern->base.isa),
                                .cache = "hot",
                                .reference = is_reference || bytes > REFERENCE_BYTES ? NULL : reference,
+                               .reference_only = part->reference_only,
                            });
 }
 
@@ -203,27 +198,29 @@ static rl_status open_tokenizer(const char *path, rl_error *err)
 
 int main(int argc, char **argv)
 {
-    rl_micro m;
+    rl_program p;
     int exit_code;
     rl_error err;
-    rl_flag model = {"model", "", "GGUF file whose vocabulary to use (default: the built-in one)"};
-    if (!rl_micro_open(&m, "tokenizer", &model, 1, argc, argv, &exit_code)) return exit_code;
+    rl_flag model = {"model", "", "GGUF file whose vocabulary to use (default: the built-in one)", false};
+    const rl_program_config config = {
+        .family = "tokenizer", .axes = RL_AXIS_ISA, .flags = &model, .n_flags = 1};
+    if (!rl_program_open(&p, &config, argc, argv, &exit_code)) return exit_code;
     if (open_tokenizer(model.value, &err) != RL_OK) {
-        exit_code = rl_suite_usage(m.suite, "--model: %s", err.text);
-        rl_suite_close(m.suite);
+        exit_code = rl_suite_failed(p.suite, "--model: %s", err.text);
+        rl_suite_close(p.suite);
         return exit_code;
     }
     make_corpora();
-    const rl_tokenizer_kernel *kern, *best = rl_tokenizer_kernel_find(NULL, m.cpu);
+    const rl_tokenizer_kernel *kern, *best = rl_tokenizer_kernel_find(NULL, p.cpu);
     for (size_t i = 0; (kern = rl_tokenizer_kernel_at(i)) != NULL; i++) {
-        const char *skip;
-        if (!m.cache[RL_HOT] || !rl_micro_wants(&m, &kern->base, &best->base, &skip)) continue;
+        rl_part part;
+        if (!rl_program_part(&p, &kern->base, &best->base, &part)) continue;
         for (size_t c = 0; c < RL_COUNT(corpora); c++)
             for (size_t s = 0; s < RL_COUNT(sizes); s++)
                 if (sizes[s] <= REFERENCE_BYTES || strcmp(kern->variant, "reference") != 0)
-                    add_case(&m, kern, &corpora[c], sizes[s], skip);
+                    add_case(&p, &part, kern, &corpora[c], sizes[s]);
     }
-    exit_code = rl_micro_close(&m);
+    exit_code = rl_program_run(&p);
     rl_tokenizer_close(tokenizer);
     return exit_code;
 }

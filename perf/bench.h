@@ -139,6 +139,8 @@ typedef struct {
      * column ref_ratio is its median time over this one's. Where it has not run by then, or is not selected,
      * three short runs that are not reported find its time. */
     const char *reference;
+    bool
+        reference_only; /* there for others to refer to: no filter selects it, it is neither listed nor reported */
     const char *bandwidth_yardstick, *peak_yardstick; /* names of yardsticks; columns bw_pct and peak_pct */
 } rl_case;
 
@@ -157,11 +159,12 @@ typedef struct {
 
 /* ---- The suite ---- */
 
-/* A flag of the bench program: --isa=... Its default may be overridden by the environment (RL_ISA). */
+/* A flag of the bench program: --cache=... Its default may be overridden by the environment (RL_CACHE). */
 typedef struct {
-    const char *name;  /* "isa" */
+    const char *name;  /* "cache" */
     const char *value; /* the default; after opening what was asked for, borrowed from argv or getenv */
     const char *help;  /* one line */
+    bool no_variable; /* the variable of that name has a meaning of its own, and is not this flag's default */
 } rl_flag;
 
 typedef struct {
@@ -197,6 +200,9 @@ void rl_suite_set_isa(rl_suite *s, const char *isa);
 
 /* Says "program: <message>" on stderr and returns RL_EXIT_USAGE: for values of its own flags a program refuses. */
 int rl_suite_usage(rl_suite *s, const char *fmt, ...) RL_PRINTF(2, 3);
+
+/* The same with RL_EXIT_FAILED: for what the program needs and cannot have, such as a file it cannot read. */
+int rl_suite_failed(rl_suite *s, const char *fmt, ...) RL_PRINTF(2, 3);
 
 /* Runs what the flags select, writes the reports. RL_EXIT_OK; RL_EXIT_FAILED if a case failed to set up,
  * verify or run, or a report could not be written; RL_EXIT_USAGE if a case was bad or the filter matches

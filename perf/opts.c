@@ -200,9 +200,11 @@ static rl_status from_environment(rl_options *o, rl_flag *flags, size_t n_flags,
         rl_status status = set_named(o, &table[i], variable, value, err);
         if (status != RL_OK) return status;
     }
-    for (size_t i = 0; i < n_flags; i++)
+    for (size_t i = 0; i < n_flags; i++) {
+        if (flags[i].no_variable) continue;
         if ((value = getenv(variable_of(flags[i].name, variable))) != NULL && value[0] != '\0')
             flags[i].value = value;
+    }
     return RL_OK;
 }
 

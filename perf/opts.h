@@ -29,7 +29,8 @@ typedef struct {
 } rl_options;
 
 /* Defaults, then the environment, then the command line; `flags` are the program's own. A flag of Google
- * Benchmark takes its default from the variable of its name in upper case, any other from RL_ and that name.
+ * Benchmark takes its default from the variable of its name in upper case, any other from RL_ and that name, unless it
+ * has no_variable.
  * Errors: RL_ERR_ARG, naming the flag or variable. */
 rl_status rl_options_parse(rl_options *o, int argc, char **argv, rl_flag *flags, size_t n_flags,
                            rl_error *err);

@@ -47,7 +47,7 @@ static rl_status filter(rl_suite *s, const char *text, size_t *selected, rl_erro
     *selected = 0;
     for (size_t i = 0; i < s->n_cases; i++) {
         rl_instance *in = &s->cases[i];
-        in->selected = (regexec(&re, in->name, 0, NULL, 0) == 0) != negated;
+        in->selected = !in->c.reference_only && (regexec(&re, in->name, 0, NULL, 0) == 0) != negated;
         *selected += in->selected;
     }
     regfree(&re);

@@ -254,13 +254,27 @@ void rl_suite_context(rl_suite *s, const char *key, const char *value)
 
 void rl_suite_set_isa(rl_suite *s, const char *isa) { rl_printable(s->isa, sizeof s->isa, isa, strlen(isa)); }
 
+static void complain(const rl_suite *s, const char *fmt, va_list ap)
+{
+    fprintf(s->err, "%s: error: ", s->program);
+    vfprintf(s->err, fmt, ap);
+    fputc('\n', s->err);
+}
+
 int rl_suite_usage(rl_suite *s, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    fprintf(s->err, "%s: error: ", s->program);
-    vfprintf(s->err, fmt, ap);
-    fputc('\n', s->err);
+    complain(s, fmt, ap);
     va_end(ap);
     return RL_EXIT_USAGE;
+}
+
+int rl_suite_failed(rl_suite *s, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    complain(s, fmt, ap);
+    va_end(ap);
+    return RL_EXIT_FAILED;
 }

@@ -1,5 +1,6 @@
 /* suite_run.c - what a suite does: select, schedule, run one repetition after the other, report; and the exit
  * code of it all. */
+#include "base/random.h"
 #include "perf/report.h"
 #include "perf/text.h"
 
@@ -7,15 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* splitmix64 (Steele, Lea and Flood): good enough to shuffle with, and the same everywhere for a seed. */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    return z ^ z >> 31;
-}
 
 /* Which case each repetition belongs to: in order, or shuffled (Fisher and Yates). */
 static rl_instance **schedule(rl_suite *s, size_t *n)
@@ -29,7 +21,7 @@ static rl_instance **schedule(rl_suite *s, size_t *n)
             order[(*n)++] = &s->cases[i];
     uint64_t state = s->seed;
     for (size_t i = *n; s->options.interleave && i > 1; i--) {
-        size_t k = (size_t)(next_random(&state) % i);
+        size_t k = (size_t)(rl_random(&state) % i);
         rl_instance *other = order[k];
         order[k] = order[i - 1];
         order[i - 1] = other;
@@ -144,6 +136,14 @@ static bool measure(rl_suite *s, rl_report *display)
     return ok && status == RL_OK;
 }
 
+/* How many cases a filter has to choose from. */
+static size_t offered(const rl_suite *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_cases; i++) n += !s->cases[i].c.reference_only;
+    return n;
+}
+
 static int select_and_run(rl_suite *s)
 {
     rl_error err = {0};
@@ -153,9 +153,11 @@ static int select_and_run(rl_suite *s)
     if (s->ran) return rl_suite_usage(s, "the suite has run already");
     s->ran = true;
     if (rl_select(s, &selected, &err) != RL_OK) return rl_suite_usage(s, "%s", err.text);
-    if (selected == 0)
-        return rl_suite_usage(s, "no benchmark matches --benchmark_filter='%s' (of %zu)", o->filter,
-                              s->n_cases);
+    if (selected == 0) {
+        const size_t n = offered(s);
+        if (n == 0) return rl_suite_usage(s, "the program's own flags leave no benchmark to run");
+        return rl_suite_usage(s, "no benchmark matches --benchmark_filter='%s' (of %zu)", o->filter, n);
+    }
     rl_report display = {
         .reporter = rl_reporter_find(o->format),
         .s = s,

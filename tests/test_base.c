@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/format.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "base/team.h"
 
 #include <math.h>
@@ -230,6 +231,30 @@ static void shares_cover_everything_once_in_order(void **state)
     }
 }
 
+/* The first outputs for seed 1234567, as published with the algorithm's reference implementations. */
+static void random_numbers_are_splitmix64(void **state)
+{
+    (void)state;
+    static const uint64_t want[] = {6457827717110365317u, 3203168211198807973u, 9817491932198370423u,
+                                    4593380528125082431u, 16408922859458223821u};
+    uint64_t seed = 1234567;
+    for (uint64_t i = 0; i < RL_COUNT(want); i++) {
+        assert_true(rl_random(&seed) == want[i]);
+        assert_true(rl_random_mix(1234567 + (i + 1) * RL_RANDOM_STEP) == want[i]);
+    }
+    assert_true(rl_random_unit(0) == 0 && rl_random_unit(UINT64_MAX) == 1 - 0x1p-53);
+    assert_int_equal(rl_random_normal(0), -2 * 65535);
+    assert_int_equal(rl_random_normal(UINT64_MAX), 2 * 65535);
+    double sum = 0, squares = 0;
+    enum { N = 100000 };
+    for (int i = 0; i < N; i++) {
+        const double x = rl_random_normal(rl_random(&seed)) / RL_RANDOM_NORMAL_STD;
+        sum += x;
+        squares += x * x;
+    }
+    assert_true(fabs(sum / N) < 0.02 && fabs(squares / N - 1) < 0.02); /* six and four standard errors */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +268,7 @@ int main(void)
         cmocka_unit_test(memory_is_aligned_zeroed_and_bounded),
         cmocka_unit_test(no_member_passes_a_barrier_before_all_have_come),
         cmocka_unit_test(shares_cover_everything_once_in_order),
+        cmocka_unit_test(random_numbers_are_splitmix64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -121,7 +121,7 @@ run() { # MODE ARGUMENT...
 recalibrate() { # MODE ARGUMENT...
     mode=$1
     shift
-    FAKE=$mode "$ridgeline" recalibrate fake --bench-dir bin --allow-no-git --allow-load "$@"
+    FAKE=$mode "$ridgeline" recalibrate fake --bench-dir bin --allow-no-git --allow-load --launches 7 "$@"
 }
 baseline=baselines/box-1/fake.json
 
@@ -290,6 +290,8 @@ expect 2 "a verdict that cannot be written" "$ridgeline" compare --lane fake --c
 says "no verdict.json"
 
 # ---- recalibrate ----
+expect 0 "the default number of launches" env FAKE=ok "$ridgeline" recalibrate fake --bench-dir bin --allow-no-git --allow-load --dry-run
+says "fake: 14 of 14 launches"
 expect 2 "loosening without a reason" recalibrate slow
 says "1 rows would become looser than the old baseline allows"
 cmp -s $baseline good.json || fail "a refusal has changed the baseline"

@@ -59,7 +59,19 @@ ends 64 'temp hot' -m m.gguf --temp hot
 ends 64 'temperature -1' -m m.gguf --temp -1
 ends 64 'top-p 2' -m m.gguf --top-p 2
 ends 64 "unknown ISA 'sse9'" -m m.gguf --isa sse9
+# A context smaller than what was asked for ends the text, not the program; one that the prompt alone overflows is
+# refused before a word is written.
+ends 0 'the context is full (--ctx 16): stopped after [0-9]* of 50 tokens' -m m.gguf -p 'One two' -n 50 --ctx 16 --ignore-eos
+[ "$(grep -c 'context is full' err)" = 1 ] || fail "said more than once that the context is full"
+grep -q '^decode ' err || fail "no figures after a full context"
+"$tinyllama" -m m.gguf -p 'One two' -n 50 --ignore-eos >whole 2>err
+[ "$(head -c "$(($(wc -c <out) - 1))" whole)" = "$(cat out)" ] || fail "a full context changed the text before it"
+n_prompt=$(sed -n 's/^prompt  *\([0-9]*\) tokens.*/\1/p' err)
+ends 0 'stopped after 1 of 2 tokens' -m m.gguf -p 'One two' -n 2 --ctx "$n_prompt" --ignore-eos
+"$tinyllama" -m m.gguf -p 'One two' -n 1 --ctx "$n_prompt" --ignore-eos >out 2>err || fail "a context that just suffices"
+grep -q 'context is full' err && fail "a context that suffices is called full"
 ends 64 'the context holds 4' -m m.gguf -p 'a longer prompt than four tokens' --ctx 4
+[ -s out ] && fail "text before the prompt was refused"
 ends 1 'nothere.gguf' -m nothere.gguf
 ends 1 'nothere.txt' -m m.gguf -f nothere.txt
 head -c 100000 m.gguf >cut.gguf

@@ -485,6 +485,49 @@ static void the_first_of_equal_extremes_gives_q8k_its_sign(void **state)
     each(RL_QUANTIZE_Q8K, check_first_of_equals);
 }
 
+/* One value that is not finite, anywhere in any block: that block is d = NaN, q = 0, sums 0, and the others are
+ * what they are without it. */
+static void check_not_finite(const rl_ops *kern)
+{
+    const rl_act act = act_of(kern->op);
+    const size_t block = rl_act_block(act), k = 5 * block, group = act == RL_ACT_Q8 ? 32 : 16;
+    const size_t bytes = rl_act_bytes(act, k);
+    static const float odd[] = {INFINITY, -INFINITY, NAN, -NAN};
+    util_rng rng = {11};
+    util_guard x = floats(k), got = util_guard_after(bytes), want = util_guard_after(bytes);
+    float *v = x.data;
+    const rl_act_view g = rl_act_open(act, got.data, k), w = rl_act_open(act, want.data, k);
+    const char *sums = g.s, *want_sums = w.s;
+    const size_t sums_bytes = (act == RL_ACT_Q8 ? sizeof(int32_t) : sizeof(int16_t)) * (block / group);
+    for (size_t at = 0; at < k; at++)
+        for (size_t kind = 0; kind < 2 * RL_COUNT(odd); kind++) {
+            for (size_t i = 0; i < k; i++) v[i] = util_normal(&rng);
+            rl_ops_find(kern->op, 0)->run.quantize(want.data, v, k);
+            v[at] = odd[kind % RL_COUNT(odd)];
+            if (kind >= RL_COUNT(odd)) /* and a second, in the same block */
+                v[at / block * block + util_u64(&rng) % block] = odd[util_u64(&rng) % RL_COUNT(odd)];
+            kern->run.quantize(got.data, v, k);
+            for (size_t b = 0; b < k / block; b++) {
+                const bool hit = b == at / block;
+                same_bits(kern, at, b, g.d[b], hit ? NAN : w.d[b]);
+                for (size_t i = 0; i < block; i++)
+                    assert_int_equal(g.q[b * block + i], hit ? 0 : w.q[b * block + i]);
+                for (size_t i = 0; i < sums_bytes; i++)
+                    assert_int_equal(sums[b * sums_bytes + i], hit ? 0 : want_sums[b * sums_bytes + i]);
+            }
+        }
+    util_guard_free(&x);
+    util_guard_free(&got);
+    util_guard_free(&want);
+}
+
+static void a_block_with_a_value_that_is_not_finite_is_nan_and_zeros(void **state)
+{
+    (void)state;
+    each(RL_QUANTIZE_Q8, check_not_finite);
+    each(RL_QUANTIZE_Q8K, check_not_finite);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -500,6 +543,7 @@ int main(void)
         cmocka_unit_test(add_rounds_once_at_all_tails),
         cmocka_unit_test(the_quantisers_give_the_scalar_kernels_bits),
         cmocka_unit_test(the_first_of_equal_extremes_gives_q8k_its_sign),
+        cmocka_unit_test(a_block_with_a_value_that_is_not_finite_is_nan_and_zeros),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

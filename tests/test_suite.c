@@ -172,8 +172,8 @@ static void good_flags_are_understood(void **state)
         (char *)(uintptr_t) "--isa=avx2",
     };
     rl_flag flags[] = {
-        {"isa",   "all", "which tiers"          },
-        {"cache", "hot", "where the weights are"}
+        {"isa",   "all", "which tiers",           false},
+        {"cache", "hot", "where the weights are", false},
     };
     rl_options o;
     rl_error err = {0};
@@ -200,7 +200,8 @@ static void environment_gives_defaults_and_the_command_line_wins(void **state)
 {
     (void)state;
     rl_flag flags[] = {
-        {"isa", "all", "which tiers"}
+        {"cache", "all", "where the weights are", false},
+        {"isa",   "all", "which tiers",           true }, /* RL_ISA is not its default */
     };
     rl_options o;
     rl_error err = {0};
@@ -208,20 +209,23 @@ static void environment_gives_defaults_and_the_command_line_wins(void **state)
     setenv("BENCHMARK_REPETITIONS", "9", 1);
     setenv("BENCHMARK_MIN_TIME", "10x", 1);
     setenv("RL_LAUNCH", "4", 1);
+    setenv("RL_CACHE", "cold", 1);
     setenv("RL_ISA", "scalar", 1);
-    rl_status status = rl_options_parse(&o, 2, argv, flags, 1, &err);
+    rl_status status = rl_options_parse(&o, 2, argv, flags, RL_COUNT(flags), &err);
     setenv("BENCHMARK_MIN_TIME", "ten", 1);
     rl_options bad;
-    rl_status refused = rl_options_parse(&bad, 2, argv, flags, 1, &err);
+    rl_status refused = rl_options_parse(&bad, 2, argv, flags, RL_COUNT(flags), &err);
     unsetenv("BENCHMARK_REPETITIONS");
     unsetenv("BENCHMARK_MIN_TIME");
     unsetenv("RL_LAUNCH");
+    unsetenv("RL_CACHE");
     unsetenv("RL_ISA");
     assert_int_equal(status, RL_OK);
     assert_int_equal(o.repetitions, 2);
     assert_int_equal(o.min_time.iterations, 10);
     assert_int_equal(o.launch, 4);
-    assert_string_equal(flags[0].value, "scalar");
+    assert_string_equal(flags[0].value, "cold");
+    assert_string_equal(flags[1].value, "all");
     assert_int_equal(refused, RL_ERR_ARG);
     assert_non_null(strstr(err.text, "BENCHMARK_MIN_TIME='ten'"));
 }
@@ -230,7 +234,7 @@ static void help_lists_every_flag_and_succeeds(void **state)
 {
     (void)state;
     rl_flag flags[] = {
-        {"isa", "all", "which tiers"}
+        {"isa", "all", "which tiers", false}
     };
     static const char *const names[] = {
         "--isa=<value>",
@@ -305,7 +309,19 @@ static void suite_without_cases_is_bad_usage(void **state)
     assert_int_equal(util_suite_run(&u), RL_EXIT_USAGE);
     assert_int_equal(rl_suite_usage(u.s, "--isa: %s", "unknown"), RL_EXIT_USAGE);
     fflush(u.err_stream);
+    assert_non_null(strstr(u.err, "prog: error: the program's own flags leave no benchmark to run\n"));
     assert_non_null(strstr(u.err, "prog: error: --isa: unknown\n"));
+    util_suite_free(&u);
+}
+
+static void what_a_program_cannot_have_is_a_failure_and_not_bad_usage(void **state)
+{
+    (void)state;
+    util_suite u;
+    util_suite_open(&u, NULL, NULL);
+    assert_int_equal(rl_suite_failed(u.s, "%s: cannot open", "m.gguf"), RL_EXIT_FAILED);
+    fflush(u.err_stream);
+    assert_non_null(strstr(u.err, "prog: error: m.gguf: cannot open\n"));
     util_suite_free(&u);
 }
 
@@ -412,6 +428,7 @@ int main(void)
         cmocka_unit_test(help_lists_every_flag_and_succeeds),
         cmocka_unit_test(filter_searches_negates_and_knows_all),
         cmocka_unit_test(suite_without_cases_is_bad_usage),
+        cmocka_unit_test(what_a_program_cannot_have_is_a_failure_and_not_bad_usage),
         cmocka_unit_test(clock_that_stands_still_opens_no_suite),
         cmocka_unit_test(interleaving_shuffles_by_its_seed),
     };

@@ -297,6 +297,33 @@ static void reference_that_is_filtered_out_runs_quietly_and_short(void **state)
     util_suite_free(&u);
 }
 
+static void case_that_is_only_a_reference_is_never_selected(void **state)
+{
+    (void)state;
+    for (int list = 0; list < 2; list++) {
+        util_suite u;
+        util_suite_open(&u, NULL,
+                        UTIL_ARGS("--benchmark_filter=all", list ? "--benchmark_list_tests" : NULL));
+        util_work slow = util_work_of(&u, 8 * UTIL_MS), fast = util_work_of(&u, 2 * UTIL_MS);
+        rl_suite_add(u.s, &(rl_case){.name = "slow", .run = util_run, .arg = &slow, .reference_only = true});
+        rl_suite_add(u.s, &(rl_case){.name = "fast", .run = util_run, .arg = &fast, .reference = "slow"});
+        assert_int_equal(util_suite_run(&u), RL_EXIT_OK);
+        assert_null(strstr(u.out, "slow"));
+        assert_non_null(strstr(u.out, "fast"));
+        if (!list) {
+            EXPECT_BATCHES(&slow, 1, 9, 9, 9); /* grown to 50 ms, then the three that count */
+            assert_true(close_to(row_at(&u, 1, 0)->metric[RL_M_REF_RATIO], 4));
+        }
+        util_suite_free(&u);
+    }
+    util_suite u;
+    util_suite_open(&u, NULL, NULL);
+    rl_suite_add(u.s, &(rl_case){.name = "slow", .run = util_run, .reference_only = true});
+    assert_int_equal(util_suite_run(&u), RL_EXIT_USAGE); /* there is nothing to run */
+    assert_non_null(strstr(u.err, "leave no benchmark"));
+    util_suite_free(&u);
+}
+
 static void reference_with_as_many_threads_is_preferred(void **state)
 {
     (void)state;
@@ -330,6 +357,7 @@ int main(void)
         cmocka_unit_test(yardstick_is_set_up_once_and_given_back),
         cmocka_unit_test(ratio_is_of_the_reference_that_has_run),
         cmocka_unit_test(reference_that_is_filtered_out_runs_quietly_and_short),
+        cmocka_unit_test(case_that_is_only_a_reference_is_never_selected),
         cmocka_unit_test(reference_with_as_many_threads_is_preferred),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,13 +71,14 @@ static bool measure(const session *s, const rl_lane *lane, char csv[RL_PATH_MAX]
         return false;
     }
     rl_verdict_open(&v, lane->name, false);
-    const bool measured = rl_measure(&(rl_measure_plan){.lane = lane,
-                                                        .launches = (size_t)s->o->launches,
-                                                        .bench_dir = s->o->bench_dir,
-                                                        .model = s->o->model,
-                                                        .dir = dir,
-                                                        .progress = stderr},
-                                     &v, csv, &caught);
+    const bool measured = rl_measure(
+        &(rl_measure_plan){.lane = lane,
+                           .launches = s->o->launches > 0 ? (size_t)s->o->launches : 2 * lane->full.launches,
+                           .bench_dir = s->o->bench_dir,
+                           .model = s->o->model,
+                           .dir = dir,
+                           .progress = stderr},
+        &v, csv, &caught);
     for (size_t i = 0; i < v.n_problems; i++) fprintf(stderr, "%s: refused: %s\n", lane->name, v.problems[i]);
     const bool whole = measured && v.n_problems == 0;
     rl_verdict_free(&v);
@@ -157,8 +158,9 @@ static int run(const rl_command *self, int argc, char **argv)
 
 static const rl_arg args[] = {
     RL_TEXT("--reason", "TEXT", options, reason, "why rows may become slower or go away"),
-    RL_NUMBER("--launches", "R", options, launches, 1, RL_LAUNCHES_MAX,
-              "fresh processes (default: as the lane says)"),
+    RL_NUMBER(
+        "--launches", "R", options, launches, 1, RL_LAUNCHES_MAX,
+        "fresh processes (default: twice as many as the lane says, so that short runs can prove something)"),
     RL_TEXT("--csv", "FILE", options, csv, "take this measurement instead of making one"),
     RL_FLAG("--dry-run", options, dry_run, "show what would change, write nothing"),
     RL_TEXT("--model", "FILE", options, model, "the model file, for lanes that need one"),

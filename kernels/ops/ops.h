@@ -22,7 +22,8 @@
  *   softmax       |dx| <= (n / 2 + |x - max| / 2 + 16) E x + 2^-125
  *   swiglu        |dy| <= 4 E |y| + 2^-121 |up| + 2^-126: where exp(-gate) overflows, y is 0
  *   add           rounded once
- *   quantisers    the scalar kernel's bits; |x - d q| <= (1/2 + 2^-14) |d|, or |x| < RL_ACT_TINY and d = 0
+ *   quantisers    the scalar kernel's bits; |x - d q| <= (1/2 + 2^-14) |d|, or |x| < RL_ACT_TINY and d = 0;
+ *                 a block with a value that is not finite becomes void (base/act.h)
  * The derivations stand in tests/test_ops.c. Errors: none at run time. */
 #ifndef RL_OPS_H
 #define RL_OPS_H

@@ -139,13 +139,15 @@ static void add(float *restrict y, const float *restrict x, size_t n)
         store(y + i, n - i, _mm256_add_ps(load(y + i, n - i), load(x + i, n - i)));
 }
 
-/* ---- activations. Bits are the scalar kernel's: the same divisions, and vcvtps2dq rounds as rintf does.
+/* ---- activations. Bits are the scalar kernel's: the same divisions, and vcvtps2dq rounds as rintf does. A value
+ * that is not finite becomes -128, which none that is finite does: a NaN stays one in any product, an infinity
+ * meets an inverse that is 0 or NaN, and vcvtps2dq makes of a NaN the least integer, which the packs saturate.
  * ---- */
 
 /* Four runs of eight quants, x * inverse; stored as 32 bytes. vpackssdw and vpacksswb work lane by lane, so
  * their result has the fours of the runs in the order 0 2 4 6 | 1 3 5 7. */
 typedef struct {
-    __m256i v[4];
+    __m256i v[4], bytes;
 } quants32;
 
 static inline quants32 quantize32(int8_t *q, const float *x, __m256 inverse)
@@ -156,9 +158,14 @@ static inline quants32 quantize32(int8_t *q, const float *x, __m256 inverse)
     const __m256i words = _mm256_packs_epi32(out.v[0], out.v[1]),
                   more = _mm256_packs_epi32(out.v[2], out.v[3]);
     const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    const __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(words, more), order);
-    _mm256_storeu_si256((__m256i *)q, bytes);
+    out.bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(words, more), order);
+    _mm256_storeu_si256((__m256i *)q, out.bytes);
     return out;
+}
+
+static inline bool has_least(__m256i bytes)
+{
+    return _mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(INT8_MIN))) != 0;
 }
 
 static void quantize_q8(void *restrict a, const float *restrict x, size_t k)
@@ -166,6 +173,7 @@ static void quantize_q8(void *restrict a, const float *restrict x, size_t k)
     int8_t *q = a;
     float *d = (float *)((char *)a + rl_act_d_offset(k));
     int32_t *s = (int32_t *)((char *)a + rl_act_s_offset(RL_ACT_Q8, k));
+    __m256i least = _mm256_setzero_si256();
     for (size_t b = 0; b < k / 32; b++, x += 32, q += 32) {
         __m256 max = rl_abs_ps256(_mm256_loadu_ps(x));
         for (size_t j = 8; j < 32; j += 8) max = _mm256_max_ps(max, rl_abs_ps256(_mm256_loadu_ps(x + j)));
@@ -175,11 +183,13 @@ static void quantize_q8(void *restrict a, const float *restrict x, size_t k)
         d[b] = amax / 127.0f;
         s[b] = rl_sum_epi32_256(
             _mm256_add_epi32(_mm256_add_epi32(v.v[0], v.v[1]), _mm256_add_epi32(v.v[2], v.v[3])));
+        least = _mm256_min_epi8(least, v.bytes);
     }
+    if (has_least(least)) rl_act_void_least(RL_ACT_Q8, a, k);
 }
 
 /* The value of largest magnitude, the first of equals. Only where a maximum and a minimum are equally far out
- * does the order matter. The search ends in the block even where a NaN, which nobody should pass, hides it. */
+ * does the order matter. The search ends in the block even where a NaN hides it. */
 static inline float extreme_of(const float *x)
 {
     __m256 max = _mm256_loadu_ps(x), min = max;
@@ -201,6 +211,7 @@ static void quantize_q8k(void *restrict a, const float *restrict x, size_t k)
     int8_t *q = a;
     float *d = (float *)((char *)a + rl_act_d_offset(k));
     int16_t *s = (int16_t *)((char *)a + rl_act_s_offset(RL_ACT_Q8K, k));
+    __m256i least = _mm256_setzero_si256();
     for (size_t b = 0; b < k / 256; b++) {
         float extreme = extreme_of(x);
         if (fabsf(extreme) < RL_ACT_TINY) extreme = 0;
@@ -208,10 +219,12 @@ static void quantize_q8k(void *restrict a, const float *restrict x, size_t k)
         d[b] = extreme / -127.0f;
         for (size_t i = 0; i < 8; i++, x += 32, q += 32) {
             const quants32 v = quantize32(q, x, inverse);
+            least = _mm256_min_epi8(least, v.bytes);
             for (size_t j = 0; j < 4; j += 2)
                 *s++ = (int16_t)rl_sum_epi32_256(_mm256_add_epi32(v.v[j], v.v[j + 1]));
         }
     }
+    if (has_least(least)) rl_act_void_least(RL_ACT_Q8K, a, k);
 }
 
 static const rl_ops rows[] = {

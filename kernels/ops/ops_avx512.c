@@ -129,7 +129,10 @@ static void add(float *restrict y, const float *restrict x, size_t n)
         store(y + i, n - i, _mm512_add_ps(load(y + i, n - i), load(x + i, n - i)));
 }
 
-/* ---- activations. Bits are the scalar kernel's: the same divisions, and vcvtps2dq rounds as rintf does. ---- */
+/* ---- activations. Bits are the scalar kernel's: the same divisions, and vcvtps2dq rounds as rintf does. A value
+ * that is not finite becomes -128, which none that is finite does: a NaN stays one in any product, an infinity
+ * meets an inverse that is 0 or NaN, and vcvtps2dq makes of a NaN the least integer, which the packs saturate.
+ * ---- */
 
 /* Lanes of 128 bits against their elements: dword i of lane j to dword j of lane i. */
 static inline __m512i transpose4(__m512i v)
@@ -153,14 +156,19 @@ static inline __m512i sum_fours(__m512i q)
     return _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(1), q);
 }
 
+static inline bool has_least(__m512i bytes)
+{
+    return _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(INT8_MIN)) != 0;
+}
+
 static inline __m512 max_lanes(__m512 a, __m512 b)
 {
     return _mm512_max_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
 }
 
 /* One to four blocks (`n`), one in each lane of the vectors that hold one number a block; missing ones read as
- * zeros. */
-static inline void step_q8(int8_t *q, float *d, int32_t *s, const float *x, size_t n)
+ * zeros. Returns bytes among which the least of their quants is. */
+static inline __m512i step_q8(int8_t *q, float *d, int32_t *s, const float *x, size_t n)
 {
     __m512 v[8], top[4], inverse[4];
     for (size_t i = 0; i < 8; i++) v[i] = i / 2 < n ? _mm512_loadu_ps(x + 16 * i) : _mm512_setzero_ps();
@@ -185,6 +193,7 @@ static inline void step_q8(int8_t *q, float *d, int32_t *s, const float *x, size
     _mm_mask_storeu_ps(d, blocks,
                        _mm512_castps512_ps128(_mm512_castsi512_ps(transpose4(_mm512_castps_si512(scale)))));
     _mm_mask_storeu_epi32(s, blocks, _mm512_castsi512_si128(transpose4(sum)));
+    return _mm512_min_epi8(q0, q1);
 }
 
 static void quantize_q8(void *restrict a, const float *restrict x, size_t k)
@@ -192,13 +201,16 @@ static void quantize_q8(void *restrict a, const float *restrict x, size_t k)
     int8_t *q = a;
     float *d = (float *)((char *)a + rl_act_d_offset(k));
     int32_t *s = (int32_t *)((char *)a + rl_act_s_offset(RL_ACT_Q8, k));
+    __m512i least = _mm512_setzero_si512();
     size_t b = 0;
-    for (; b + 4 <= k / 32; b += 4) step_q8(q + 32 * b, d + b, s + b, x + 32 * b, 4);
-    if (b < k / 32) step_q8(q + 32 * b, d + b, s + b, x + 32 * b, k / 32 - b);
+    for (; b + 4 <= k / 32; b += 4)
+        least = _mm512_min_epi8(least, step_q8(q + 32 * b, d + b, s + b, x + 32 * b, 4));
+    if (b < k / 32) least = _mm512_min_epi8(least, step_q8(q + 32 * b, d + b, s + b, x + 32 * b, k / 32 - b));
+    if (has_least(least)) rl_act_void_least(RL_ACT_Q8, a, k);
 }
 
 /* The value of largest magnitude, the first of equals. Only where a maximum and a minimum are equally far out
- * does the order matter. The search ends in the block even where a NaN, which nobody should pass, hides it. */
+ * does the order matter. The search ends in the block even where a NaN hides it. */
 static inline float extreme_of(const float *x)
 {
     __m512 max = _mm512_loadu_ps(x), min = max;
@@ -229,6 +241,7 @@ static void quantize_q8k(void *restrict a, const float *restrict x, size_t k)
     int8_t *q = a;
     float *d = (float *)((char *)a + rl_act_d_offset(k));
     int16_t *s = (int16_t *)((char *)a + rl_act_s_offset(RL_ACT_Q8K, k));
+    __m512i least = _mm512_setzero_si512();
     for (size_t b = 0; b < k / 256; b++, s += 16) {
         float extreme = extreme_of(x);
         if (fabsf(extreme) < RL_ACT_TINY) extreme = 0;
@@ -241,9 +254,11 @@ static void quantize_q8k(void *restrict a, const float *restrict x, size_t k)
             const __m512i bytes = quantize64(v, (__m512[]){inverse, inverse, inverse, inverse});
             _mm512_storeu_si512(q, bytes);
             fours[i] = sum_fours(bytes);
+            least = _mm512_min_epi8(least, bytes);
         }
         _mm256_storeu_si256((__m256i *)s, sums_of_16(fours));
     }
+    if (has_least(least)) rl_act_void_least(RL_ACT_Q8K, a, k);
 }
 
 #define NEEDS (RL_CPU_AVX2 | RL_CPU_AVX512)

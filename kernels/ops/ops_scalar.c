@@ -52,6 +52,13 @@ static void add(float *restrict y, const float *restrict x, size_t n)
     for (size_t i = 0; i < n; i++) y[i] += x[i];
 }
 
+static bool all_finite(const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(x[i])) return false;
+    return true;
+}
+
 /* d = largest magnitude / 127; q = x * (127 / largest) rounded to nearest, halves to even. A block of nothing
  * but zeros and magnitudes below RL_ACT_TINY, where that quotient could overflow, is all zero with d = 0. */
 static void quantize_q8(void *restrict a, const float *restrict x, size_t k)
@@ -60,6 +67,10 @@ static void quantize_q8(void *restrict a, const float *restrict x, size_t k)
     float *d = (float *)((char *)a + rl_act_d_offset(k));
     int32_t *s = (int32_t *)((char *)a + rl_act_s_offset(RL_ACT_Q8, k));
     for (size_t b = 0; b < k / 32; b++) {
+        if (!all_finite(x + 32 * b, 32)) {
+            rl_act_void(RL_ACT_Q8, a, k, b);
+            continue;
+        }
         float amax = 0;
         for (size_t j = 0; j < 32; j++) amax = fmaxf(amax, fabsf(x[32 * b + j]));
         if (amax < RL_ACT_TINY) amax = 0;
@@ -78,6 +89,10 @@ static void quantize_q8k(void *restrict a, const float *restrict x, size_t k)
     float *d = (float *)((char *)a + rl_act_d_offset(k));
     int16_t *s = (int16_t *)((char *)a + rl_act_s_offset(RL_ACT_Q8K, k));
     for (size_t b = 0; b < k / 256; b++, x += 256, q += 256) {
+        if (!all_finite(x, 256)) {
+            rl_act_void(RL_ACT_Q8K, a, k, b);
+            continue;
+        }
         float extreme = 0;
         for (size_t j = 0; j < 256; j++) extreme = fabsf(x[j]) > fabsf(extreme) ? x[j] : extreme;
         if (fabsf(extreme) < RL_ACT_TINY) extreme = 0;

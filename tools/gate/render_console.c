@@ -13,6 +13,8 @@ static const struct {
     [RL_REGRESSED] = {"REGRESSED",    "\033[1;31m", "regressed"     },
     [RL_BROKEN] = {"BROKEN",       "\033[1;35m", "broken"        },
     [RL_INCONCLUSIVE] = {"INCONCLUSIVE", "\033[33m",   "inconclusive"  },
+    [RL_WAIVED] = {"WAIVED",       "\033[33m",   "waived"        },
+    [RL_SAME_CODE] = {"SAME_CODE",    "\033[2m",    "same code"     },
     [RL_IMPROVED] = {"IMPROVED",     "\033[36m",   "improved"      },
     [RL_NEW] = {"NEW",          "\033[34m",   "new"           },
     [RL_NOT_APPLICABLE] = {"n/a",          "\033[2m",    "not applicable"},

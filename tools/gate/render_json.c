@@ -2,7 +2,8 @@
  *
  *   schema, tool, lane, mode ("full" or "quick"), exit_code, outcome, machine_class, samples, model
  *   baseline    {state, path, reason}
- *   summary     {expected, compared, regressed, broken, inconclusive, improved, new, not_applicable, pass,
+ *   summary     {expected, compared, regressed, broken, inconclusive, waived, improved, same_code, new,
+ *                not_applicable, pass,
  *                ungated, repetitions, contaminated}
  *   problems    [text]   what broke the run as a whole
  *   findings    worst first, [{benchmark, verdict, reason, gate, rows, metric, unit, better, baseline, now,

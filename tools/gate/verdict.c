@@ -8,9 +8,9 @@
 #include <string.h>
 
 static const char *const names[RL_VERDICTS] = {
-    [RL_REGRESSED] = "REGRESSED", [RL_BROKEN] = "BROKEN", [RL_INCONCLUSIVE] = "INCONCLUSIVE",
-    [RL_IMPROVED] = "IMPROVED",   [RL_NEW] = "NEW",       [RL_NOT_APPLICABLE] = "NOT_APPLICABLE",
-    [RL_PASS] = "PASS",
+    [RL_WAIVED] = "WAIVED", [RL_SAME_CODE] = "SAME_CODE",           [RL_REGRESSED] = "REGRESSED",
+    [RL_BROKEN] = "BROKEN", [RL_INCONCLUSIVE] = "INCONCLUSIVE",     [RL_IMPROVED] = "IMPROVED",
+    [RL_NEW] = "NEW",       [RL_NOT_APPLICABLE] = "NOT_APPLICABLE", [RL_PASS] = "PASS",
 };
 
 static const char *const state_names[] = {

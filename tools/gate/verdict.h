@@ -29,7 +29,9 @@ typedef enum {
     RL_REGRESSED,
     RL_BROKEN,
     RL_INCONCLUSIVE, /* neither shown to be worse than the margin allows nor to be no worse */
+    RL_WAIVED,       /* a regression that a reviewed waiver allows for a time */
     RL_IMPROVED,
+    RL_SAME_CODE,      /* seems worse, but runs the code of the baseline: it was the machine */
     RL_NEW,            /* the baseline has no such row, or there is no baseline */
     RL_NOT_APPLICABLE, /* here; the reason says why */
     RL_PASS,
