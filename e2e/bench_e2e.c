@@ -5,10 +5,12 @@
  *   ttft<N>  from a prompt's text to the first token's id: tokenizing, N tokens or so of prefill, one choice
  * Timed with the decoder open and its weights in memory; tokens are fixed, so that every run does the same
  * work. tg reads every weight once a token: its bytes are those, a percentage of the read bandwidth measured
- * around it. pp is a percentage of the peak of the byte multiply-add. Verified: the logits of two tokens by the
+ * around it. pp is a percentage of the peak of the byte multiply-add. The name has the tier that was asked for, isa
+ * and label have the tier and the kernel by which this decoder multiplies by most of the weights. Verified: the logits of two tokens by the
  * very decoder that is timed, with its threads, against those by the scalar kernels on one. */
 #include "base/mem.h"
 #include "decoder.h"
+#include "gemv/gemv.h"
 #include "model.h"
 #include "perf/barrier.h"
 #include "perf/stats.h"
@@ -154,6 +156,9 @@ static rl_status verify(void *arg, double *max_error, rl_error *err)
     return RL_OK;
 }
 
+/* Of most of the weights. */
+static rl_format format_of(const bench *b) { return b->model.llama.layers[0].ffn_up.format; }
+
 static double now_ms(void) { return (double)rl_clock_system.wall_ns(NULL) * 1e-6; }
 
 static rl_status take_prompt(e2e_case *c, rl_error *err)
@@ -210,7 +215,9 @@ static void run(rl_state *st)
             rl_state_error(st, "%s", err.text);
             break;
         }
+    rl_state_label(st, "%s", rl_decoder_kernel(c->decoder, format_of(c->b)));
     if (c->what != GENERATE || c->n_times == 0) return;
+    rl_state_counter(st, "tokens", (double)c->n_times, RL_COUNTER_AVG_ITERATIONS);
     const size_t n = c->n_times < TIMES ? c->n_times : TIMES;
     rl_sort(c->token_ms, n);
     rl_state_counter(st, "token_p50_ms", rl_sorted_percentile(c->token_ms, n, 0.5), 0);
@@ -259,7 +266,7 @@ static void add_case(rl_program *p, bench *b, const char *path, rl_isa tier, wha
             .items = kind == FIRST_TOKEN ? 0 : (double)n,
             .bytes = kind == GENERATE ? (double)n * (double)rl_llama_bytes_per_token(&b->model.llama) : 0,
             .flops = kind == FIRST_TOKEN ? 0 : 2.0 * weights * (double)n,
-            .isa = isa,
+            .isa = rl_isa_name(rl_gemv_find(format_of(b), RL_ROWS, cpu)->base.isa),
             .cache = "cold",
             .bandwidth_yardstick = kind == GENERATE ? "read" : NULL,
             .peak_yardstick = kind == PROMPT ? "dot_i8" : NULL,

@@ -159,6 +159,7 @@ static void add_case(rl_program *p, const rl_part *part, const rl_attn_decode *k
                                .flops = 4.0 * (double)(c->shape.n_head * c->shape.head_dim * n_ctx),
                                .isa = rl_isa_name(kern->base.isa),
                                .cache = rl_cache_name[cache],
+                               .label = kern->base.name,
                                .reference = kern->base.isa == RL_SCALAR ? NULL : reference,
                                .reference_only = part->reference_only,
                                .bandwidth_yardstick = c->cold ? "read" : NULL,

@@ -130,7 +130,7 @@ static void add_case(rl_program *p, const rl_part *part, const rl_gemv *kern, co
     const size_t bytes = shape->m * rl_row_bytes(kern->format, shape->k);
     if (cache == RL_HOT && bytes > p->llc_bytes / 2) return;
     gemv_case *c = rl_program_case(p, sizeof *c);
-    char name[128], reference[128];
+    char name[128], reference[128], label[96];
     const char *format = rl_format_name(kern->format);
     if (c == NULL) return;
     *c = (gemv_case){
@@ -139,6 +139,7 @@ static void add_case(rl_program *p, const rl_part *part, const rl_gemv *kern, co
              rl_cache_name[cache]);
     snprintf(reference, sizeof reference, "gemv/%s/scalar/%zux%zu/%s", format, c->m, c->k,
              rl_cache_name[cache]);
+    snprintf(label, sizeof label, "%s: %s", kern->base.name, shape->use);
     rl_suite_add(p->suite, &(rl_case){
                                .name = name,
                                .skip = part->skip,
@@ -152,7 +153,7 @@ static void add_case(rl_program *p, const rl_part *part, const rl_gemv *kern, co
                                .flops = 2.0 * (double)c->m * (double)c->k,
                                .isa = rl_isa_name(kern->base.isa),
                                .cache = rl_cache_name[cache],
-                               .label = shape->use,
+                               .label = label,
                                .reference = kern->base.isa == RL_SCALAR ? NULL : reference,
                                .reference_only = part->reference_only,
                                .bandwidth_yardstick = cache == RL_COLD ? "read" : NULL,

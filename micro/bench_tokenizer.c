@@ -169,6 +169,7 @@ static void add_case(rl_program *p, const rl_part *part, const rl_tokenizer_kern
                                .bytes = (double)bytes,
                                .isa = rl_isa_name(kern->base.isa),
                                .cache = "hot",
+                               .label = kern->base.name,
                                .reference = is_reference || bytes > REFERENCE_BYTES ? NULL : reference,
                                .reference_only = part->reference_only,
                            });

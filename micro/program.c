@@ -125,7 +125,9 @@ static int open_suite(rl_program *p, const rl_program_config *config, int argc, 
                                                 .argc = argc,
                                                 .argv = argv,
                                                 .flags = flags,
-                                                .n_flags = n + config->n_flags},
+                                                .n_flags = n + config->n_flags,
+                                                .code = rl_program_code.code,
+                                                .n_code = rl_program_code.n},
                              &exit_code);
     if (p->suite == NULL) return exit_code;
     for (size_t i = 0; i < n && exit_code == 0; i++) exit_code = axes[axis[i]].parse(p, flags[i].value);

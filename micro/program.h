@@ -14,6 +14,15 @@ extern const char *const rl_cache_name[2];
 
 enum { RL_PROGRAM_FLAGS = 8 };
 
+/* The hashes of the program's object code. Each program has a table of its own, made when it is linked
+ * (cmake/RidgelineBench.cmake). */
+typedef struct {
+    const rl_code *code; /* NULL where the build system cannot tell */
+    size_t n;
+} rl_code_table;
+
+extern const rl_code_table rl_program_code;
+
 typedef struct {
     const char *family; /* "gemv": what the program measures */
     unsigned axes;      /* RL_AXIS_ bits */

@@ -79,7 +79,8 @@ static void merge(rl_batch *b, const rl_case *c, size_t threads, const rl_worker
     }
 }
 
-void rl_batch_run(rl_rig *rig, const rl_case *c, size_t threads, uint64_t iterations, rl_batch *out)
+void rl_batch_run(rl_rig *rig, const rl_case *c, size_t threads, uint64_t iterations, double slowdown,
+                  rl_batch *out)
 {
     rl_error err = {0};
     memset(out, 0, sizeof *out);
@@ -99,6 +100,7 @@ void rl_batch_run(rl_rig *rig, const rl_case *c, size_t threads, uint64_t iterat
         workers[i].st = (rl_state){.iterations = iterations, .thread = i, .threads = threads, .arg = c->arg};
         workers[i].rig = rig;
         workers[i].c = c;
+        workers[i].slowdown = slowdown;
     }
     int64_t stolen = rl_steal_ns();
     if (c->self_threaded)

@@ -36,8 +36,10 @@ typedef struct {
     bool contaminated;
 } rl_batch;
 
-/* Runs `iterations` of a case on `threads` threads. Whatever happens is in *out. */
-void rl_batch_run(rl_rig *rig, const rl_case *c, size_t threads, uint64_t iterations, rl_batch *out);
+/* Runs `iterations` of a case on `threads` threads, made slower by the share `slowdown` (inject.h; 0: as it is).
+ * Whatever happens is in *out. */
+void rl_batch_run(rl_rig *rig, const rl_case *c, size_t threads, uint64_t iterations, double slowdown,
+                  rl_batch *out);
 
 /* Google Benchmark's order: rate, threads, invariant, iterations, inverse last. */
 double rl_counter_finish(double value, unsigned flags, double seconds, size_t threads, uint64_t iterations);

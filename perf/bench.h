@@ -159,6 +159,12 @@ typedef struct {
 
 /* ---- The suite ---- */
 
+/* A part of the program's object code, and the hash of it: what a gate knows unchanged code by. */
+typedef struct {
+    const char *part; /* "gemv/avx512": kernels of a family and tier; "common": everything else */
+    const char *hash;
+} rl_code;
+
 /* A flag of the bench program: --cache=... Its default may be overridden by the environment (RL_CACHE). */
 typedef struct {
     const char *name;  /* "cache" */
@@ -173,6 +179,8 @@ typedef struct {
     char **argv;
     rl_flag *flags; /* the program's own */
     size_t n_flags;
+    const rl_code *code; /* for the context, in which a part must not be there twice; NULL: not known. Borrowed */
+    size_t n_code;
     /* For tests; NULL is the real thing. */
     FILE *out, *err;
     const rl_clock *clock;

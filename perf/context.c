@@ -75,6 +75,13 @@ static void add_build(cJSON *to)
     cJSON_AddBoolToObject(build, "assertions", b->debug);
 }
 
+static void add_code(cJSON *to, const rl_suite *s)
+{
+    if (s->n_code == 0) return;
+    cJSON *code = cJSON_AddObjectToObject(to, "code");
+    for (size_t i = 0; i < s->n_code; i++) rl_json_text(code, s->code[i].part, s->code[i].hash);
+}
+
 static void add_counters(cJSON *to, const rl_counters *c)
 {
     static const char *const rungs[] = {
@@ -139,6 +146,19 @@ static void add_yardsticks(cJSON *to, const rl_suite *s)
     }
 }
 
+/* The rows made slower on purpose; without any there is no such key. */
+static void add_injected(cJSON *to, const rl_suite *s)
+{
+    cJSON *injected = s->options.n_inject > 0 ? cJSON_AddArrayToObject(to, "injected") : NULL;
+    for (size_t i = 0; injected != NULL && i < s->n_cases; i++) {
+        if (!s->cases[i].selected || !(s->cases[i].slowdown > 0)) continue;
+        cJSON *one = cJSON_CreateObject();
+        rl_json_text(one, "name", s->cases[i].name);
+        cJSON_AddNumberToObject(one, "percent", 100 * s->cases[i].slowdown);
+        cJSON_AddItemToArray(injected, one);
+    }
+}
+
 static int by_key(const void *a, const void *b)
 {
     return strcmp(((const rl_pair *)a)->key, ((const rl_pair *)b)->key);
@@ -170,12 +190,14 @@ cJSON *rl_context(const rl_suite *s)
     if (s->options.dry_run) cJSON_AddTrueToObject(to, "dry_run");
     add_machine(to, s);
     add_build(to);
+    add_code(to, s);
     cJSON *clock = cJSON_AddObjectToObject(to, "clock");
     cJSON_AddNumberToObject(clock, "resolution_ns", s->clock_info.resolution_ns);
     cJSON_AddNumberToObject(clock, "overhead_min_ns", s->clock_info.overhead_min_ns);
     cJSON_AddNumberToObject(clock, "overhead_median_ns", s->clock_info.overhead_median_ns);
     add_counters(to, s->counters);
     add_yardsticks(to, s);
+    add_injected(to, s);
     add_users(to, &s->options);
     return to;
 }

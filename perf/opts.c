@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-typedef enum { BOOL, NUMBER, SECONDS, MIN_TIME, TEXT, FORMAT, UNIT, PAIRS } kind;
+typedef enum { BOOL, NUMBER, SECONDS, MIN_TIME, TEXT, FORMAT, UNIT, PAIRS, INJECTION } kind;
 
 typedef struct {
     const char *name;
@@ -28,6 +28,8 @@ static const flag table[] = {
      "run what this extended regular expression finds; a leading '-' runs the rest"},
     {"benchmark_min_time", MIN_TIME, AT(min_time), "0.5s", "<seconds>s|<n>x",
      "wall time of a repetition, or its exact number of iterations"},
+    {"benchmark_iterations_from", TEXT, AT(iterations_from), "", "<file>",
+     "take each case's number of iterations from this CSV of an earlier run; one not in it finds its own"},
     {"benchmark_min_warmup_time", SECONDS, AT(min_warmup_time), "0", "<seconds>",
      "run and forget, before timing"},
     {"benchmark_repetitions", NUMBER, AT(repetitions), "1", "<n>", "rows of each case"},
@@ -51,6 +53,8 @@ static const flag table[] = {
     {"benchmark_context", PAIRS, 0, "", "<key=value,...>", "more for the context; may be repeated"},
     {"benchmark_time_unit", UNIT, AT(time_unit), "", "ns|us|ms|s", "of cases that do not choose their own"},
     {"launch", NUMBER, AT(launch), "0", "<n>", "for the launch column: which process of a series this is"},
+    {"inject", INJECTION, 0, "", "<regex>=+<percent>%",
+     "make the rows it finds slower on purpose, to test what judges them; may be repeated"},
     {"v", NUMBER, AT(verbosity), "0", "<n>", "2 logs every batch, 3 every prediction too"},
 };
 #undef AT
@@ -138,6 +142,14 @@ static rl_status parse_pairs(rl_options *o, const char *text, rl_error *err)
     return RL_OK;
 }
 
+static rl_status add_injection(rl_options *o, const char *text, rl_error *err)
+{
+    if (text[0] == '\0') return RL_OK;
+    if (o->n_inject == RL_INJECT_MAX)
+        return rl_fail(err, RL_ERR_ARG, "more than %d of them", (int)RL_INJECT_MAX);
+    return rl_injection_parse(&o->inject[o->n_inject++], text, err);
+}
+
 static rl_status set(rl_options *o, const flag *f, const char *text, rl_error *err)
 {
     void *field = (char *)o + f->at;
@@ -157,6 +169,8 @@ static rl_status set(rl_options *o, const flag *f, const char *text, rl_error *e
         return rl_parse_min_time(text, field, err);
     case PAIRS:
         return parse_pairs(o, text, err);
+    case INJECTION:
+        return add_injection(o, text, err);
     case FORMAT:
         if (strcmp(text, "console") != 0 && strcmp(text, "json") != 0 && strcmp(text, "csv") != 0)
             return rl_fail(err, RL_ERR_ARG, "expected console, json or csv");

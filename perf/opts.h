@@ -4,6 +4,7 @@
 #define RL_OPTS_H
 
 #include "perf/bench.h"
+#include "perf/inject.h"
 
 typedef struct {
     double seconds;      /* where iterations is 0 */
@@ -20,12 +21,15 @@ typedef struct {
 typedef struct {
     bool help, list_tests, dry_run, interleave, counters_tabular;
     bool report_aggregates_only, display_aggregates_only;
-    const char *filter, *format, *out, *out_format, *color, *perf_counters, *time_unit; /* borrowed */
+    const char *filter, *format, *out, *out_format, *color, *perf_counters, *time_unit,
+        *iterations_from; /* borrowed */
     rl_min_time min_time;
     double min_warmup_time;
     uint64_t repetitions, launch, seed, verbosity; /* seed 0: choose one */
     rl_pair context[RL_CONTEXT_MAX];
     size_t n_context;
+    rl_injection inject[RL_INJECT_MAX];
+    size_t n_inject;
 } rl_options;
 
 /* Defaults, then the environment, then the command line; `flags` are the program's own. A flag of Google

@@ -68,6 +68,12 @@ void rl_warnings(FILE *out, const rl_suite *s)
     if (s->env.n_load > 0 && s->env.load[0] > 0.5 * s->env.logical)
         fprintf(out, "%s the machine is busy (load %.2f on %u CPUs): see the column contaminated\n", warning,
                 s->env.load[0], s->env.logical);
+    size_t slowed = 0;
+    for (size_t i = 0; i < s->n_cases; i++) slowed += s->cases[i].selected && s->cases[i].slowdown > 0;
+    if (slowed > 0)
+        fprintf(out,
+                "%s %zu rows are slower than they are, on purpose (--inject): no baseline is made of them\n",
+                warning, slowed);
     for (size_t i = RL_FIXED_COUNTERS; i < rl_counters_count(s->counters); i++) {
         const rl_counter_info *info = rl_counters_info(s->counters, i);
         if (info->rung == RL_RUNG_NONE)

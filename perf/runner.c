@@ -104,7 +104,7 @@ static void settle(const rl_runner *r, rl_instance *in)
 {
     if (r->rig->stirred && in->iteration_s < 0.01) {
         rl_batch untimed;
-        rl_batch_run(r->rig, &in->c, in->threads, 1, &untimed);
+        rl_batch_run(r->rig, &in->c, in->threads, 1, 0, &untimed);
     }
     r->rig->stirred = false;
 }
@@ -116,7 +116,7 @@ static void grow(const rl_runner *r, rl_instance *in, double min_time, bool exac
         if (yard != NULL) read_yardsticks(r, in, yard, 0);
         settle(r, in);
         if (r->verbosity >= 2) fprintf(r->log, "%s: %" PRIu64 " iterations\n", in->name, in->iterations);
-        rl_batch_run(r->rig, &in->c, in->threads, in->iterations, b);
+        rl_batch_run(r->rig, &in->c, in->threads, in->iterations, in->slowdown, b);
         if (r->verbosity >= 2) fprintf(r->log, "%s: took %g s, CPU %g s\n", in->name, b->real_s, b->cpu_s);
         in->iteration_s = b->wall_s / (double)b->iterations;
         bool most = (double)in->iterations >= RL_ITERATIONS_MAX;

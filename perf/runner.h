@@ -12,6 +12,7 @@ typedef struct {
     char *name;     /* with the modifiers; owned */
     size_t threads; /* at least 1 */
     bool selected;
+    double slowdown;       /* on purpose, as a share of its time (inject.h); 0: none */
     size_t family, member; /* of the selected: which name as registered, and which of that name */
 
     /* Resolved before it runs. */

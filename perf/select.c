@@ -1,4 +1,5 @@
 /* select.c - names, and which of them run. */
+#include "perf/inject.h"
 #include "perf/suite.h"
 
 #include <inttypes.h>
@@ -106,8 +107,8 @@ rl_instance *rl_find_reference(rl_suite *s, const rl_instance *in)
     return best;
 }
 
-/* The case's own values where it has them, the flags' where not. */
-static void apply_flags(rl_instance *in, const rl_options *o)
+/* The case's own values where it has them, the flags' where not; `counted` iterations where an earlier run counted. */
+static void apply_flags(rl_instance *in, const rl_options *o, uint64_t counted)
 {
     static const double default_min_time = 0.5; /* where the flag counts iterations */
     in->min_time = in->c.min_time > 0           ? in->c.min_time
@@ -116,10 +117,12 @@ static void apply_flags(rl_instance *in, const rl_options *o)
     in->min_warmup_time = o->dry_run                  ? 0
                           : in->c.min_warmup_time > 0 ? in->c.min_warmup_time
                                                       : o->min_warmup_time;
-    in->exact = in->c.iterations > 0 || (o->min_time.iterations > 0 && !(in->c.min_time > 0));
-    in->iterations = o->dry_run || !in->exact ? 1
-                     : in->c.iterations > 0   ? in->c.iterations
-                                              : o->min_time.iterations;
+    const uint64_t asked = in->c.iterations > 0    ? in->c.iterations
+                           : counted > 0           ? counted
+                           : !(in->c.min_time > 0) ? o->min_time.iterations
+                                                   : 0;
+    in->exact = asked > 0;
+    in->iterations = o->dry_run || !in->exact ? 1 : asked;
     in->repetitions = o->dry_run ? 1 : in->c.repetitions > 0 ? in->c.repetitions : (unsigned)o->repetitions;
     if (in->c.skip != NULL) in->repetitions = 1;
     in->max_error = in->reference_s = NAN;
@@ -132,7 +135,7 @@ rl_status rl_select(rl_suite *s, size_t *selected, rl_error *err)
     number_families(s);
     for (size_t i = 0; i < s->n_cases; i++) {
         rl_instance *in = &s->cases[i];
-        apply_flags(in, &s->options);
+        apply_flags(in, &s->options, rl_counts_find(&s->counts, in->name));
         status = find_yardstick(s, in, in->c.bandwidth_yardstick, &in->bandwidth, err);
         if (status == RL_OK) status = find_yardstick(s, in, in->c.peak_yardstick, &in->peak, err);
         if (status != RL_OK) return status;
@@ -144,5 +147,5 @@ rl_status rl_select(rl_suite *s, size_t *selected, rl_error *err)
         if (in->rows == NULL)
             return rl_fail(err, RL_ERR_MEMORY, "out of memory for %u rows", in->repetitions);
     }
-    return RL_OK;
+    return *selected > 0 ? rl_inject(s, err) : RL_OK;
 }

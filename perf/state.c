@@ -1,9 +1,11 @@
 /* state.c - the loop's edges: where clocks and counters start and stop, and what run() says to the harness.
  *
  * From outside in, a window is: barrier, usage, counters on, CPU clock, wall clock | iterations | wall clock,
- * CPU clock, counters off, usage. Nothing but the iterations and one clock read lies inside the wall time. */
+ * CPU clock, counters off, usage. Nothing but the iterations and one clock read lies inside the wall time, and a
+ * slowdown where one was asked for. */
 #include "perf/worker.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -42,10 +44,20 @@ static void start(rl_worker *w)
     w->first_ns = w->open_ns;
 }
 
+/* Spins for a share of what was measured so far (inject.h). */
+static void slow_down(rl_worker *w)
+{
+    const rl_clock *clock = w->rig->clock;
+    const int64_t done = clock->wall_ns(clock->ctx);
+    const int64_t until = done + llround(w->slowdown * (double)(done - w->first_ns - w->paused_ns));
+    while (clock->wall_ns(clock->ctx) < until) {}
+}
+
 static void stop(rl_worker *w)
 {
     w->stopped = true;
     w->st.left = 0;
+    if (w->slowdown > 0 && !w->c->manual_time && !w->paused && w->outcome == RL_MEASURED) slow_down(w);
     if (!w->paused) close_window(w);
     w->used = rl_usage_between(w->used, usage_of(w));
 }
@@ -173,5 +185,6 @@ void rl_worker_run(rl_worker *w)
     } else if (!w->stopped) {
         rl_state_error(&w->st, "run() left its loop before the last iteration");
     }
+    w->manual_s *= 1 + w->slowdown; /* what it reported outside the loop is in it, too */
     rl_counter_set_read(&w->set, w->hardware);
 }

@@ -44,6 +44,8 @@ static rl_status prepare(rl_suite *s, const rl_suite_config *config, rl_error *e
     s->command = join(config->argc, config->argv);
     if (s->family == NULL || s->program == NULL || s->command == NULL)
         return rl_fail(err, RL_ERR_MEMORY, "out of memory");
+    s->code = config->code;
+    s->n_code = config->n_code;
     s->clock = config->clock != NULL ? *config->clock : rl_clock_system;
     snprintf(s->isa, sizeof s->isa, "none");
     s->seed = s->options.seed != 0 ? s->options.seed : choose_seed();
@@ -118,6 +120,7 @@ void rl_suite_close(rl_suite *s)
     for (size_t i = 0; i < s->n_cases; i++) free_case(&s->cases[i]);
     for (size_t i = 0; i < s->n_gauges; i++) rl_gauge_free(&s->gauges[i]);
     rl_counters_close(s->counters);
+    rl_counts_free(&s->counts);
     free(s->cases);
     free(s->gauges);
     free(s->family);

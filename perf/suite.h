@@ -2,6 +2,7 @@
 #ifndef RL_SUITE_H
 #define RL_SUITE_H
 
+#include "perf/counts.h"
 #include "perf/env.h"
 #include "perf/opts.h"
 #include "perf/runner.h"
@@ -9,7 +10,10 @@
 struct rl_suite {
     char *family, *program, *command; /* owned; the last two printable */
     FILE *out, *err;
+    const rl_code *code; /* borrowed */
+    size_t n_code;
     rl_options options;
+    rl_counts counts; /* what --benchmark_iterations_from says */
     rl_clock clock;
     rl_clock_info clock_info;
     rl_counters *counters;

@@ -152,6 +152,8 @@ static int select_and_run(rl_suite *s)
     if (s->refused.status != RL_OK) return rl_suite_usage(s, "%s", s->refused.text);
     if (s->ran) return rl_suite_usage(s, "the suite has run already");
     s->ran = true;
+    if (o->iterations_from[0] != '\0' && rl_counts_read(&s->counts, o->iterations_from, &err) != RL_OK)
+        return rl_suite_failed(s, "--benchmark_iterations_from: %s", err.text);
     if (rl_select(s, &selected, &err) != RL_OK) return rl_suite_usage(s, "%s", err.text);
     if (selected == 0) {
         const size_t n = offered(s);

@@ -10,6 +10,7 @@ typedef struct {
     _Alignas(RL_LINE) rl_state st;
     const rl_rig *rig;
     const rl_case *c;
+    double slowdown; /* inject.h; 0: none */
 
     bool started, stopped, paused;
     int64_t first_ns, open_ns, closed_ns; /* the first window's start; the last one's start and end */

@@ -43,7 +43,7 @@ static double burst(rl_gauge *g, rl_rig *rig, size_t threads)
     uint64_t iterations = fill > 1 ? (uint64_t)(fill < RL_ITERATIONS_MAX ? fill : RL_ITERATIONS_MAX) : 1;
     for (;;) {
         rl_batch b;
-        rl_batch_run(rig, &g->c, threads, iterations, &b);
+        rl_batch_run(rig, &g->c, threads, iterations, 0, &b);
         if (b.outcome != RL_MEASURED) return fail(g, b.message);
         if (last != NULL || b.wall_s >= BURST_S || (double)iterations >= RL_ITERATIONS_MAX)
             return keep(g, rig, threads, b.wall_s / (double)iterations);
