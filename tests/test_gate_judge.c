@@ -2,10 +2,9 @@
  *
  * Each case is a lane, a CSV and a baseline in a few words: launches are numbers, and a line of the CSV is
  * one repetition of one launch. */
-#include "util_text.h"
+#include "util_judge.h"
 
 #include "gate/decide.h"
-#include "gate/judge.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -120,142 +119,50 @@ static void the_more_rows_the_more_proof_a_regression_needs(void **state)
 
 /* ---- A run ----------------------------------------------------------------------------------------- */
 
-#define HEADER                                                                                               \
-    "name,iterations,real_time,time_unit,error_occurred,error_message,launch,repetition,contaminated,bw_"    \
-    "pct,max_error\n"
 #define RELATIVE                                                                                             \
     "{\"kind\":\"relative\",\"rows\":\"^k/\",\"metric\":\"real_time\",\"better\":\"lower\",\"margin\":0.1}"
 
 #define FLOOR(metric, min) "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"" metric "\",\"min\":" min "}"
 #define CEILING(metric, max) "{\"kind\":\"ceiling\",\"rows\":\"k\",\"metric\":\"" metric "\",\"max\":" max "}"
 
-typedef struct {
-    rl_lane lane;
-    rl_samples samples;
-    rl_baseline baseline;
-    rl_verdict_set v;
-} trial;
-
-/* What a trial is made of. Text is appended to; NULL baseline: the lane is judged without. */
-typedef struct {
-    const char *gates, *csv, *baseline; /* baseline: its rows, as JSON */
-    bool quick, cpu_known;
-    uint32_t cpu;
-    const char *lane_more; /* more keys of the lane */
-} setup;
-
-static char csv_text[1 << 16];
-
-static void csv_start(void) { strcpy(csv_text, HEADER); }
-
-static void csv_add(const char *name, const double *times, size_t n, double bw, double error)
-{
-    for (size_t i = 0; i < n; i++)
-        snprintf(csv_text + strlen(csv_text), sizeof csv_text - strlen(csv_text),
-                 "%s,10,%.9g,ns,,,%zu,0,0,%.9g,%.9g\n", name, times[i], i + 1, bw, error);
-}
-
-static void csv_line(const char *line)
-{
-    snprintf(csv_text + strlen(csv_text), sizeof csv_text - strlen(csv_text), "%s\n", line);
-}
-
 static const double steady[] = {100, 101, 102, 103, 104, 105, 106},
                     slow[] = {150, 151, 152, 153, 154, 155, 156};
-
-static void judge(trial *t, const setup *s)
-{
-    static char lane[8192], baseline[8192];
-    rl_error err = {0};
-    snprintf(lane, sizeof lane,
-             "{\"schema\":1,\"lane\":\"l\",\"bench\":\"b\",\"launches\":7,\"timeout_s\":9%s,\"gates\":[%s]}",
-             s->lane_more != NULL ? s->lane_more : "", s->gates);
-    if (rl_lane_parse(&t->lane, "l", "lane", lane, strlen(lane), &err) != RL_OK) fail_msg("%s", err.text);
-    if (rl_samples_parse(&t->samples, "csv", s->csv, strlen(s->csv), &err) != RL_OK) fail_msg("%s", err.text);
-    memset(&t->baseline, 0, sizeof t->baseline);
-    rl_verdict_open(&t->v, "l", s->quick);
-    t->v.baseline_state = rl_lane_needs_baseline(&t->lane) ? RL_BASELINE_MISSING : RL_BASELINE_NOT_NEEDED;
-    if (s->baseline != NULL) {
-        snprintf(baseline, sizeof baseline,
-                 "{\"schema\":1,\"lane\":\"l\",\"machine_class\":\"m\",\"bench\":\"b\",\"args\":[],\"_meta\":"
-                 "{\"timestamp\":"
-                 "\"t\",\"commit\":\"c\",\"clean\":true,\"launches\":7,\"contaminated\":0,\"machine\":{}},"
-                 "\"rows\":[%s]}",
-                 s->baseline);
-        if (rl_baseline_parse(&t->baseline, "base", baseline, strlen(baseline), &err) != RL_OK)
-            fail_msg("%s", err.text);
-        t->v.baseline_state = RL_BASELINE_USED;
-    }
-    rl_judge(&t->v, &(rl_judge_input){.lane = &t->lane,
-                                      .quick = s->quick,
-                                      .samples = &t->samples,
-                                      .baseline = s->baseline != NULL ? &t->baseline : NULL,
-                                      .cpu_known = s->cpu_known,
-                                      .cpu = s->cpu});
-}
-
-static void end(trial *t)
-{
-    rl_verdict_free(&t->v);
-    rl_baseline_free(&t->baseline);
-    rl_samples_free(&t->samples);
-    rl_lane_free(&t->lane);
-}
-
-#define ROW(name)                                                                                            \
-    "{\"name\":\"" name                                                                                      \
-    "\",\"metric\":\"real_time\",\"unit\":\"ns\",\"better\":\"lower\",\"median\":103,\"within\":-1,"         \
-    "\"between\":0.06,\"launches\":[100,101,102,103,104,105,106]}"
-
-static const rl_finding *find(const trial *t, const char *benchmark)
-{
-    for (size_t i = 0; i < t->v.n_findings; i++)
-        if (strcmp(t->v.findings[i].benchmark, benchmark) == 0) return &t->v.findings[i];
-    fail_msg("no finding about %s", benchmark);
-    return NULL;
-}
-
-static void expect(const trial *t, const char *benchmark, rl_verdict verdict, const char *says)
-{
-    const rl_finding *f = find(t, benchmark);
-    if (f->verdict != verdict) fail_msg("%s: %s (%s)", benchmark, rl_verdict_name(f->verdict), f->reason);
-    util_assert_contains(f->reason, says);
-}
 
 static void the_same_numbers_pass(void **state)
 {
     (void)state;
-    trial t;
-    csv_start();
-    csv_add("k/a", steady, 7, 50, 0);
-    judge(&t, &(setup){.gates = RELATIVE, .csv = csv_text, .baseline = ROW("k/a")});
-    expect(&t, "k/a", RL_PASS, "");
-    const rl_finding *f = find(&t, "k/a");
+    util_trial t;
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_row("k/a", steady, 7, 50, 0);
+    util_judge(&t, &(util_setup){.gates = RELATIVE, .csv = util_csv, .baseline = UTIL_ROW("k/a")});
+    util_expect(&t, "k/a", RL_PASS, "");
+    const rl_finding *f = util_finding(&t, "k/a");
     assert_true(f->now == 103 && f->baseline == 103 && f->ratio == 1 && f->n_now == 7 && f->n_baseline == 7);
     assert_true(fabs(f->spread_now - 6.0 / 103) < 1e-12);
     assert_true(t.v.expected == 1 && t.v.compared == 1);
     assert_int_equal(t.v.exit_code, RL_EXIT_PASS);
-    end(&t);
+    util_judge_end(&t);
 }
 
 static void everything_wrong_is_listed_worst_first(void **state)
 {
     (void)state;
-    trial t;
-    csv_start();
-    csv_add("k/ok", steady, 7, 50, 0);
-    csv_add("k/slow", slow, 7, 50, 0);
+    util_trial t;
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_row("k/ok", steady, 7, 50, 0);
+    util_csv_row("k/slow", slow, 7, 50, 0);
     const double slower[] = {300, 301, 302, 303, 304, 305, 306}, wide[] = {99, 140, 150, 150, 150, 150, 150};
-    csv_add("k/slower", slower, 7, 50, 0);
-    csv_add("k/wide", wide, 7, 50, 0);
-    csv_add("k/new", steady, 7, 50, 0);
+    util_csv_row("k/slower", slower, 7, 50, 0);
+    util_csv_row("k/wide", wide, 7, 50, 0);
+    util_csv_row("k/new", steady, 7, 50, 0);
     const double fast[] = {50, 51, 52, 53, 54, 55, 56};
-    csv_add("k/fast", fast, 7, 50, 0);
-    csv_add("other", steady, 7, 50, 0);
-    judge(&t, &(setup){.gates = RELATIVE,
-                       .csv = csv_text,
-                       .baseline = ROW("k/ok") "," ROW("k/slow") "," ROW("k/slower") "," ROW(
-                           "k/gone") "," ROW("k/wide") "," ROW("k/fast")});
+    util_csv_row("k/fast", fast, 7, 50, 0);
+    util_csv_row("other", steady, 7, 50, 0);
+    util_judge(&t, &(util_setup){
+                       .gates = RELATIVE,
+                       .csv = util_csv,
+                       .baseline = UTIL_ROW("k/ok") "," UTIL_ROW("k/slow") "," UTIL_ROW(
+                           "k/slower") "," UTIL_ROW("k/gone") "," UTIL_ROW("k/wide") "," UTIL_ROW("k/fast")});
     static const struct {
         const char *name;
         rl_verdict verdict;
@@ -274,25 +181,25 @@ static void everything_wrong_is_listed_worst_first(void **state)
         assert_int_equal(t.v.findings[i].verdict, order[i].verdict);
         assert_int_equal(t.v.findings[i].reason[0] != '\0', order[i].verdict != RL_PASS);
     }
-    expect(&t, "k/gone", RL_BROKEN, "missing: the baseline has it, this run has not");
-    expect(&t, "k/slow", RL_REGRESSED, "1.485x (1.452 to 1.520), p = 0.0015");
+    util_expect(&t, "k/gone", RL_BROKEN, "missing: the baseline has it, this run has not");
+    util_expect(&t, "k/slow", RL_REGRESSED, "1.485x (1.452 to 1.520), p = 0.0015");
     assert_true(t.v.expected == 6 && t.v.compared == 5);
     assert_true(t.v.n_ungated == 1 && strcmp(t.v.ungated[0], "other") == 0);
     assert_int_equal(t.v.exit_code, RL_EXIT_REGRESSION);
-    end(&t);
+    util_judge_end(&t);
 }
 
 static void a_new_row_is_listed_and_passes(void **state)
 {
     (void)state;
-    trial t;
-    csv_start();
-    csv_add("k/a", steady, 7, 50, 0);
-    csv_add("k/b", slow, 7, 50, 0);
-    judge(&t, &(setup){.gates = RELATIVE, .csv = csv_text, .baseline = ROW("k/a")});
-    expect(&t, "k/b", RL_NEW, "not in the baseline");
+    util_trial t;
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_row("k/a", steady, 7, 50, 0);
+    util_csv_row("k/b", slow, 7, 50, 0);
+    util_judge(&t, &(util_setup){.gates = RELATIVE, .csv = util_csv, .baseline = UTIL_ROW("k/a")});
+    util_expect(&t, "k/b", RL_NEW, "not in the baseline");
     assert_int_equal(t.v.exit_code, RL_EXIT_PASS);
-    end(&t);
+    util_judge_end(&t);
 }
 
 /* Each line stands in for one launch of k/a, or is added; the verdict must be BROKEN and the exit code 2. */
@@ -316,59 +223,63 @@ static void a_row_without_meaning_is_broken(void **state)
         {"k/b,10,106,ns,,,7,0,0,1,0",       "in 6 of 7 launches only"                                },
     };
     for (size_t i = 0; i < RL_COUNT(cases); i++) {
-        trial t;
-        csv_start();
-        csv_add("k/a", steady, 6, 50, 0);
-        csv_line(cases[i].line);
-        csv_add("k/c", steady, 7, 50, 0);
-        judge(&t, &(setup){.gates = RELATIVE, .csv = csv_text, .baseline = ROW("k/a") "," ROW("k/c")});
-        expect(&t, "k/a", RL_BROKEN, cases[i].says);
-        expect(&t, "k/c", RL_PASS, ""); /* the others are judged all the same */
+        util_trial t;
+        util_csv_start(UTIL_CSV_HEADER);
+        util_csv_row("k/a", steady, 6, 50, 0);
+        util_csv_line("%s", cases[i].line);
+        util_csv_row("k/c", steady, 7, 50, 0);
+        util_judge(&t, &(util_setup){.gates = RELATIVE,
+                                     .csv = util_csv,
+                                     .baseline = UTIL_ROW("k/a") "," UTIL_ROW("k/c")});
+        util_expect(&t, "k/a", RL_BROKEN, cases[i].says);
+        util_expect(&t, "k/c", RL_PASS, ""); /* the others are judged all the same */
         assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
-        end(&t);
+        util_judge_end(&t);
     }
 }
 
 static void a_unit_that_changed_since_the_baseline_is_broken(void **state)
 {
     (void)state;
-    trial t;
-    csv_start();
-    csv_add("k/a", steady, 7, 50, 0);
-    char *row = util_replaced(ROW("k/a"), "\"ns\"", "\"us\"");
-    judge(&t, &(setup){.gates = RELATIVE, .csv = csv_text, .baseline = row});
-    expect(&t, "k/a", RL_BROKEN, "measured in 'ns', the baseline in 'us'");
+    util_trial t;
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_row("k/a", steady, 7, 50, 0);
+    char *row = util_replaced(UTIL_ROW("k/a"), "\"ns\"", "\"us\"");
+    util_judge(&t, &(util_setup){.gates = RELATIVE, .csv = util_csv, .baseline = row});
+    util_expect(&t, "k/a", RL_BROKEN, "measured in 'ns', the baseline in 'us'");
     assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
-    end(&t);
+    util_judge_end(&t);
     free(row);
 }
 
 static void too_few_launches_are_a_broken_measurement(void **state)
 {
     (void)state;
-    trial t;
-    csv_start();
-    csv_add("k/a", steady, 2, 50, 0); /* well within the margin: but so would be anything */
-    judge(&t, &(setup){.gates = RELATIVE, .csv = csv_text, .baseline = ROW("k/a")});
-    expect(&t, "k/a", RL_BROKEN,
-           "2 launches against 7 of the baseline cannot prove a regression among 1 rows at 0.01 for the run");
-    util_assert_contains(find(&t, "k/a")->reason, "at least 3 launches needed");
+    util_trial t;
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_row("k/a", steady, 2, 50, 0); /* well within the margin: but so would be anything */
+    util_judge(&t, &(util_setup){.gates = RELATIVE, .csv = util_csv, .baseline = UTIL_ROW("k/a")});
+    util_expect(
+        &t, "k/a", RL_BROKEN,
+        "2 launches against 7 of the baseline cannot prove a regression among 1 rows at 0.01 for the run");
+    util_assert_contains(util_finding(&t, "k/a")->reason, "at least 3 launches needed");
     assert_int_equal(t.v.compared, 0);
     assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
-    end(&t);
+    util_judge_end(&t);
 }
 
 static void a_baseline_row_that_no_gate_looks_at_is_broken(void **state)
 {
     (void)state;
-    trial t;
-    csv_start();
-    csv_add("k/a", steady, 7, 50, 0);
-    csv_add("x", steady, 7, 50, 0);
-    judge(&t, &(setup){.gates = RELATIVE, .csv = csv_text, .baseline = ROW("k/a") "," ROW("x")});
-    expect(&t, "x", RL_BROKEN, "no gate looks at that any more");
+    util_trial t;
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_row("k/a", steady, 7, 50, 0);
+    util_csv_row("x", steady, 7, 50, 0);
+    util_judge(
+        &t, &(util_setup){.gates = RELATIVE, .csv = util_csv, .baseline = UTIL_ROW("k/a") "," UTIL_ROW("x")});
+    util_expect(&t, "x", RL_BROKEN, "no gate looks at that any more");
     assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
-    end(&t);
+    util_judge_end(&t);
 }
 
 /* ---- Gates ----------------------------------------------------------------------------------------- */
@@ -390,57 +301,58 @@ static void floors_and_ceilings_hold_without_a_baseline(void **state)
         {FLOOR("max_error",   "-1"),   60,   -2,     RL_REGRESSED},
     };
     for (size_t i = 0; i < RL_COUNT(cases); i++) {
-        trial t;
-        csv_start();
-        csv_add("k/a", steady, 1, cases[i].bw, cases[i].error);
-        judge(&t, &(setup){.gates = cases[i].gate, .csv = csv_text});
+        util_trial t;
+        util_csv_start(UTIL_CSV_HEADER);
+        util_csv_row("k/a", steady, 1, cases[i].bw, cases[i].error);
+        util_judge(&t, &(util_setup){.gates = cases[i].gate, .csv = util_csv});
         const bool pass = cases[i].verdict == RL_PASS;
-        expect(&t, "k/a", cases[i].verdict, pass ? "" : "the median launch is ");
+        util_expect(&t, "k/a", cases[i].verdict, pass ? "" : "the median launch is ");
         assert_int_equal(t.v.exit_code, pass ? RL_EXIT_PASS : RL_EXIT_REGRESSION);
-        end(&t);
+        util_judge_end(&t);
     }
 }
 
 static void the_worst_repetition_counts_where_a_gate_says_so(void **state)
 {
     (void)state;
-    trial t;
-    csv_start();
-    csv_add("k/a", steady, 6, 50, 0);
-    csv_line("k/a,10,100,ns,,,7,0,0,50,0.5");
-    judge(&t, &(setup){.csv = csv_text,
+    util_trial t;
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_row("k/a", steady, 6, 50, 0);
+    util_csv_line("k/a,10,100,ns,,,7,0,0,50,0.5");
+    util_judge(&t, &(util_setup){
+                       .csv = util_csv,
                        .gates = "{\"kind\":\"ceiling\",\"rows\":\"k\",\"metric\":\"max_error\",\"max\":0.1},"
                                 "{\"kind\":\"ceiling\",\"rows\":\"k\",\"metric\":\"max_error\",\"max\":0.1,"
                                 "\"of\":\"worst\",\"note\":\"bit for bit\"}"});
     assert_int_equal(t.v.count[RL_PASS], 1);
-    expect(&t, "k/a", RL_REGRESSED, "the worst repetition is above the ceiling of 0.1 (bit for bit)");
-    end(&t);
+    util_expect(&t, "k/a", RL_REGRESSED, "the worst repetition is above the ceiling of 0.1 (bit for bit)");
+    util_judge_end(&t);
 }
 
 static void a_portable_failure_wins_over_a_missing_baseline(void **state)
 {
     (void)state;
-    trial t;
+    util_trial t;
     static const char gates[] =
         RELATIVE ",{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":60}";
-    csv_start();
-    csv_add("k/a", steady, 7, 50, 0);
-    judge(&t, &(setup){.gates = gates, .csv = csv_text});
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_row("k/a", steady, 7, 50, 0);
+    util_judge(&t, &(util_setup){.gates = gates, .csv = util_csv});
     assert_int_equal(t.v.count[RL_REGRESSED], 1);
     assert_int_equal(t.v.count[RL_NEW], 1);
     assert_int_equal(t.v.exit_code, RL_EXIT_REGRESSION);
-    end(&t);
-    csv_start();
-    csv_add("k/a", steady, 7, 70, 0);
-    judge(&t, &(setup){.gates = gates, .csv = csv_text});
+    util_judge_end(&t);
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_row("k/a", steady, 7, 70, 0);
+    util_judge(&t, &(util_setup){.gates = gates, .csv = util_csv});
     assert_int_equal(t.v.exit_code, RL_EXIT_NO_BASELINE);
-    end(&t);
-    csv_start();
-    csv_add("k/a", steady, 7, 70, 0);
-    csv_line("k/b,10,nan,ns,,,7,0,0,70,0");
-    judge(&t, &(setup){.gates = gates, .csv = csv_text});
+    util_judge_end(&t);
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_row("k/a", steady, 7, 70, 0);
+    util_csv_line("k/b,10,nan,ns,,,7,0,0,70,0");
+    util_judge(&t, &(util_setup){.gates = gates, .csv = util_csv});
     assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN); /* a broken measurement, too */
-    end(&t);
+    util_judge_end(&t);
 }
 
 static void the_worst_exit_code_has_an_order(void **state)
@@ -475,166 +387,177 @@ static void a_gate_that_matches_nothing_is_broken_unless_it_says_why(void **stat
   /* clang-format on */
     };
     for (size_t i = 0; i < RL_COUNT(cases); i++) {
-        trial t;
+        util_trial t;
         char gates[512];
         snprintf(gates, sizeof gates,
                  "{\"kind\":\"floor\",\"rows\":\"zzz\",\"metric\":\"bw_pct\",\"min\":60%s},"
                  "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":1}",
                  cases[i].more);
-        csv_start();
-        csv_add("k/a", steady, 1, 50, 0);
-        judge(&t, &(setup){
-                      .gates = gates, .csv = csv_text, .cpu_known = cases[i].cpu_known, .cpu = cases[i].cpu});
-        expect(&t, "rows matching zzz", cases[i].verdict, cases[i].says);
+        util_csv_start(UTIL_CSV_HEADER);
+        util_csv_row("k/a", steady, 1, 50, 0);
+        util_judge(
+            &t, &(util_setup){
+                    .gates = gates, .csv = util_csv, .cpu_known = cases[i].cpu_known, .cpu = cases[i].cpu});
+        util_expect(&t, "rows matching zzz", cases[i].verdict, cases[i].says);
         assert_int_equal(t.v.exit_code, cases[i].verdict == RL_BROKEN ? RL_EXIT_BROKEN : RL_EXIT_PASS);
-        end(&t);
+        util_judge_end(&t);
     }
 }
 
 static void a_metric_that_is_not_there_is_broken(void **state)
 {
     (void)state;
-    trial t;
-    csv_start();
-    csv_add("k/a", steady, 1, 50, 0);
-    csv_line("k/b,10,5,ns,,,1,0,0,,");
-    judge(&t, &(setup){.csv = csv_text,
-                       .gates = "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"ref_ratio\",\"min\":2},"
-                                "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":2}"});
-    expect(&t, "rows matching k", RL_BROKEN, "the CSV has no column ref_ratio");
-    expect(&t, "k/b", RL_BROKEN, "line 3: bw_pct is empty, expected a number");
-    expect(&t, "k/a", RL_PASS, "");
+    util_trial t;
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_row("k/a", steady, 1, 50, 0);
+    util_csv_line("k/b,10,5,ns,,,1,0,0,,");
+    util_judge(&t, &(util_setup){.csv = util_csv,
+                                 .gates =
+                                     "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"ref_ratio\",\"min\":2},"
+                                     "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":2}"});
+    util_expect(&t, "rows matching k", RL_BROKEN, "the CSV has no column ref_ratio");
+    util_expect(&t, "k/b", RL_BROKEN, "line 3: bw_pct is empty, expected a number");
+    util_expect(&t, "k/a", RL_PASS, "");
     assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
-    end(&t);
+    util_judge_end(&t);
 }
 
 static void a_run_in_which_nothing_is_judged_is_broken(void **state)
 {
     (void)state;
-    trial t;
-    csv_start();
-    csv_line("k/a,,,,false,no such ISA,1,0,,,");
-    judge(&t, &(setup){.csv = csv_text,
-                       .gates = "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":2}"});
-    expect(&t, "k/a", RL_NOT_APPLICABLE, "skipped: no such ISA");
-    expect(&t, "rows matching k", RL_BROKEN, "the gate matches no row that was measured");
+    util_trial t;
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_line("k/a,,,,false,no such ISA,1,0,,,");
+    util_judge(&t,
+               &(util_setup){.csv = util_csv,
+                             .gates = "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":2}"});
+    util_expect(&t, "k/a", RL_NOT_APPLICABLE, "skipped: no such ISA");
+    util_expect(&t, "rows matching k", RL_BROKEN, "the gate matches no row that was measured");
     assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
-    end(&t);
-    judge(&t, &(setup){.csv = csv_text,
-                       .gates = "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":2,"
-                                "\"optional\":\"not everywhere\"}"});
-    expect(&t, "rows matching k", RL_NOT_APPLICABLE, "not everywhere");
+    util_judge_end(&t);
+    util_judge(&t,
+               &(util_setup){.csv = util_csv,
+                             .gates = "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":2,"
+                                      "\"optional\":\"not everywhere\"}"});
+    util_expect(&t, "rows matching k", RL_NOT_APPLICABLE, "not everywhere");
     assert_int_equal(t.v.n_problems, 1);
     util_assert_contains(t.v.problems[0], "nothing was judged");
     assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
-    end(&t);
+    util_judge_end(&t);
 }
 
 static void a_kernel_that_is_lost_is_broken(void **state)
 {
     (void)state;
-    trial t;
+    util_trial t;
     static const char gates[] =
         RELATIVE ",{\"kind\":\"floor\",\"rows\":\"k/a\",\"metric\":\"bw_pct\",\"min\":2,\"isa\":\"avx2\"}";
-    csv_start();
-    csv_line("k/a,,,,false,no such ISA,1,0,,,");
-    csv_add("k/b", steady, 7, 50, 0);
-    judge(
-        &t,
-        &(setup){
-            .csv = csv_text, .gates = gates, .baseline = ROW("k/b"), .cpu_known = true, .cpu = RL_CPU_AVX2});
-    expect(&t, "k/a", RL_BROKEN, "skipped, although avx2 runs here: no such ISA");
-    end(&t);
-    judge(&t, &(setup){.csv = csv_text, .gates = gates, .baseline = ROW("k/b"), .cpu_known = true, .cpu = 0});
-    expect(&t, "k/a", RL_NOT_APPLICABLE, "skipped: no such ISA");
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_line("k/a,,,,false,no such ISA,1,0,,,");
+    util_csv_row("k/b", steady, 7, 50, 0);
+    util_judge(&t, &(util_setup){.csv = util_csv,
+                                 .gates = gates,
+                                 .baseline = UTIL_ROW("k/b"),
+                                 .cpu_known = true,
+                                 .cpu = RL_CPU_AVX2});
+    util_expect(&t, "k/a", RL_BROKEN, "skipped, although avx2 runs here: no such ISA");
+    util_judge_end(&t);
+    util_judge(
+        &t, &(util_setup){
+                .csv = util_csv, .gates = gates, .baseline = UTIL_ROW("k/b"), .cpu_known = true, .cpu = 0});
+    util_expect(&t, "k/a", RL_NOT_APPLICABLE, "skipped: no such ISA");
     assert_int_equal(t.v.exit_code, RL_EXIT_PASS);
-    end(&t);
-    judge(&t, &(setup){
-                  .csv = csv_text, .gates = gates, .baseline = ROW("k/a") "," ROW("k/b"), .cpu_known = true});
+    util_judge_end(&t);
+    util_judge(&t, &(util_setup){.csv = util_csv,
+                                 .gates = gates,
+                                 .baseline = UTIL_ROW("k/a") "," UTIL_ROW("k/b"),
+                                 .cpu_known = true});
     assert_int_equal(t.v.count[RL_BROKEN], 1);
-    expect(&t, "k/a", RL_BROKEN, "missing: the baseline has it, this run skipped it");
+    util_expect(&t, "k/a", RL_BROKEN, "missing: the baseline has it, this run skipped it");
     assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
-    end(&t);
+    util_judge_end(&t);
 }
 
 static void a_quick_run_expects_what_its_filter_selects(void **state)
 {
     (void)state;
-    trial t;
+    util_trial t;
     static const char more[] = ",\"quick\":{\"filter\":\"^k/a$\"}";
     static const char gates[] =
         RELATIVE ",{\"kind\":\"floor\",\"rows\":\"k/b\",\"metric\":\"bw_pct\",\"min\":2,\"quick\":false}";
-    csv_start();
-    csv_add("k/a", steady, 7, 50, 0);
-    const setup quick = {.csv = csv_text,
-                         .gates = gates,
-                         .baseline = ROW("k/a") "," ROW("k/b"),
-                         .quick = true,
-                         .lane_more = more};
-    judge(&t, &quick);
-    expect(&t, "rows matching k/b", RL_NOT_APPLICABLE, "left out of quick runs");
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_row("k/a", steady, 7, 50, 0);
+    const util_setup quick = {.csv = util_csv,
+                              .gates = gates,
+                              .baseline = UTIL_ROW("k/a") "," UTIL_ROW("k/b"),
+                              .quick = true,
+                              .lane_more = more};
+    util_judge(&t, &quick);
+    util_expect(&t, "rows matching k/b", RL_NOT_APPLICABLE, "left out of quick runs");
     assert_true(t.v.expected == 1 && t.v.compared == 1);
     assert_int_equal(t.v.exit_code, RL_EXIT_PASS);
-    end(&t);
-    setup full = quick;
+    util_judge_end(&t);
+    util_setup full = quick;
     full.quick = false;
-    judge(&t, &full);
+    util_judge(&t, &full);
     assert_true(t.v.expected == 2 && t.v.compared == 1);
     assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
-    end(&t);
+    util_judge_end(&t);
 }
 
 static void a_regression_among_disturbed_repetitions_is_a_broken_measurement(void **state)
 {
     (void)state;
-    trial t;
+    util_trial t;
     char *disturbed;
-    csv_start();
-    csv_add("k/a", slow, 7, 50, 0.5);
-    disturbed = strdup(csv_text);
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_row("k/a", slow, 7, 50, 0.5);
+    disturbed = strdup(util_csv);
     assert_non_null(disturbed);
     static const char gates[] =
         RELATIVE ",{\"kind\":\"ceiling\",\"rows\":\"k\",\"metric\":\"max_error\",\"max\":0.1}";
     char *at = disturbed;
     for (int i = 0; i < 4 && (at = strstr(at, ",0,0,50")) != NULL; i++, at++) memcpy(at, ",0,1,50", 7);
-    judge(&t, &(setup){.csv = disturbed, .gates = gates, .baseline = ROW("k/a")});
+    util_judge(&t, &(util_setup){.csv = disturbed, .gates = gates, .baseline = UTIL_ROW("k/a")});
     assert_int_equal(t.v.contaminated, 4);
     assert_int_equal(t.v.findings[0].verdict, RL_REGRESSED); /* no neighbour makes an error larger */
     assert_string_equal(t.v.findings[0].metric, "max_error");
     assert_int_equal(t.v.findings[1].verdict, RL_BROKEN);
     util_assert_contains(t.v.findings[1].reason,
                          "4 of 7 repetitions were disturbed from outside: measure again");
-    end(&t);
+    util_judge_end(&t);
     free(disturbed);
 }
 
 static void what_seems_worse_but_is_not_shown_is_no_pass(void **state)
 {
     (void)state;
-    trial t;
+    util_trial t;
     const double wide[] = {99, 140, 150, 150, 150, 150, 150}, level[] = {101, 103, 105, 109, 114, 118, 121};
-    csv_start();
-    csv_add("k/a", wide, 7, 50, 0);
-    judge(&t, &(setup){.gates = RELATIVE, .csv = csv_text, .baseline = ROW("k/a")});
-    expect(&t, "k/a", RL_INCONCLUSIVE, "beyond the margin, but only 86 % of launches are worse");
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_row("k/a", wide, 7, 50, 0);
+    util_judge(&t, &(util_setup){.gates = RELATIVE, .csv = util_csv, .baseline = UTIL_ROW("k/a")});
+    util_expect(&t, "k/a", RL_INCONCLUSIVE, "beyond the margin, but only 86 % of launches are worse");
     assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
-    end(&t);
-    csv_start();
-    csv_add("k/a", level, 7, 50, 0);
-    judge(&t, &(setup){.gates = RELATIVE, .csv = csv_text, .baseline = ROW("k/a")});
-    expect(&t, "k/a", RL_INCONCLUSIVE, "within the margin, but 7 launches of this spread do not show it");
+    util_judge_end(&t);
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_row("k/a", level, 7, 50, 0);
+    util_judge(&t, &(util_setup){.gates = RELATIVE, .csv = util_csv, .baseline = UTIL_ROW("k/a")});
+    util_expect(&t, "k/a", RL_INCONCLUSIVE,
+                "within the margin, but 7 launches of this spread do not show it");
     assert_int_equal(t.v.exit_code, RL_EXIT_PASS);
-    end(&t);
+    util_judge_end(&t);
 }
 
 static void samples_of_a_dry_run_are_broken(void **state)
 {
     (void)state;
-    trial t;
-    csv_start();
-    csv_add("k/a", steady, 1, 50, 0);
-    judge(&t, &(setup){.csv = csv_text,
-                       .gates = "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":2}"});
+    util_trial t;
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_row("k/a", steady, 1, 50, 0);
+    util_judge(&t,
+               &(util_setup){.csv = util_csv,
+                             .gates = "{\"kind\":\"floor\",\"rows\":\"k\",\"metric\":\"bw_pct\",\"min\":2}"});
     assert_int_equal(t.v.exit_code, RL_EXIT_PASS);
     rl_verdict_free(&t.v);
     rl_origin origin = {.dry_run = true};
@@ -642,7 +565,7 @@ static void samples_of_a_dry_run_are_broken(void **state)
     t.v.baseline_state = RL_BASELINE_NOT_NEEDED;
     rl_judge(&t.v, &(rl_judge_input){.lane = &t.lane, .samples = &t.samples, .origin = &origin});
     assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
-    end(&t);
+    util_judge_end(&t);
 }
 
 int main(void)

@@ -4,6 +4,8 @@
 #include "gate/lane.h"
 #include "gate/node.h"
 
+#include <cjson/cJSON.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +20,15 @@ static const char good[] =
     "     \"better\": \"lower\", \"margin\": 0.1, \"note\": \"a note\"},\n"
     "    {\"kind\": \"floor\", \"rows\": \"/cold\", \"metric\": \"bw_pct\", \"min\": 60, \"quick\": false},\n"
     "    {\"kind\": \"ceiling\", \"rows\": \"/avx2/\", \"metric\": \"max_error\", \"max\": 1e-4,\n"
-    "     \"of\": \"worst\", \"isa\": \"avx2\", \"optional\": \"not everywhere\"}\n"
+    "     \"of\": \"worst\", \"isa\": \"avx2\", \"optional\": \"not everywhere\"},\n"
+    "    {\"kind\": \"exact\", \"rows\": \"q4\", \"metric\": \"instructions\", \"better\": \"lower\",\n"
+    "     \"tolerance\": 0.005},\n"
+    "    {\"kind\": \"ratio\", \"rows\": \"/q8/\", \"from\": \"/q8/\", \"to\": \"/f16/\",\n"
+    "     \"metric\": \"real_time\", \"better\": \"lower\", \"min\": 1.15},\n"
+    "    {\"kind\": \"quality\", \"rows\": \"q4\", \"metric\": \"max_error\", \"max\": 1e-3},\n"
+    "    {\"kind\": \"path\", \"rows\": \"^e2e\", \"isa\": \"best\", \"kernel\": \"^gemv_q4\"},\n"
+    "    {\"kind\": \"relative\", \"rows\": \"hot\", \"metric\": \"real_time\", \"better\": \"lower\",\n"
+    "     \"margin\": 0.2, \"control\": \"peak\"}\n"
     "  ]\n"
     "}\n";
 
@@ -47,7 +57,7 @@ static void a_lane_is_read_with_all_it_says(void **state)
     assert_string_equal(lane.quick.args[0], "--benchmark_min_time=0.05s");
     assert_true(rl_matches(&lane.quick.matcher, "gemv/q4_0/x") &&
                 !rl_matches(&lane.quick.matcher, "gemv/f32/x"));
-    assert_int_equal(lane.n_gates, 3);
+    assert_int_equal(lane.n_gates, 8);
     const rl_gate *g = lane.gates;
     assert_true(g[0].kind == RL_GATE_RELATIVE && !g[0].higher && g[0].bound == 0.1 && g[0].quick &&
                 !g[0].worst);
@@ -57,6 +67,19 @@ static void a_lane_is_read_with_all_it_says(void **state)
     assert_true(g[2].kind == RL_GATE_CEILING && !g[2].higher && g[2].bound == 1e-4 && g[2].worst);
     assert_string_equal(g[2].isa, "avx2");
     assert_string_equal(g[2].optional, "not everywhere");
+    assert_true(g[3].kind == RL_GATE_EXACT && !g[3].higher && g[3].bound == 0.005);
+    assert_true(g[4].kind == RL_GATE_RATIO && g[4].higher && !g[4].metric_higher && g[4].bound == 1.15);
+    assert_string_equal(g[4].from, "/q8/");
+    assert_string_equal(g[4].to, "/f16/");
+    assert_true(g[5].kind == RL_GATE_QUALITY && !g[5].higher && g[5].worst && g[5].bound == 1e-3);
+    assert_true(g[6].kind == RL_GATE_PATH && g[6].best && g[6].isa == NULL);
+    assert_string_equal(g[6].metric, "");
+    assert_true(rl_matches(&g[6].kernel_matcher, "gemv_q4_0_avx2") &&
+                !rl_matches(&g[6].kernel_matcher, "gemv_q8_0_avx2"));
+    assert_null(g[0].control);
+    assert_string_equal(g[7].control, "peak");
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(rl_gate_needs_baseline(&g[i]), i == 0 || i == 3 || i == 7);
     rl_lane_free(&lane);
 }
 
@@ -108,7 +131,7 @@ static void whatever_is_wrong_is_named_with_its_place(void **state)
         {"\"^gemv/\"", "\"a++++++++++++++++++++++++\"", "$.gates[0].rows: expected a pattern with at most 8 +"},
         {"\"^gemv/\"", "\"a\\\\\"", "$.gates[0].rows: not a regular expression"},
         {"\"relative\"", "\"sideways\"",
-         "$.gates[0].kind: is 'sideways', expected relative, floor or ceiling"},
+         "$.gates[0].kind: is 'sideways', expected relative, exact, floor, ceiling, quality, ratio or path"},
         {"\"better\": \"lower\"", "\"better\": \"faster\"",
          "$.gates[0].better: is 'faster', expected lower or higher"},
         {" \"better\": \"lower\",", "", "$.gates[0].better: is missing"},
@@ -123,6 +146,23 @@ static void whatever_is_wrong_is_named_with_its_place(void **state)
         {"\"isa\": \"avx2\"", "\"isa\": \"mmx\"", "$.gates[2].isa: unknown ISA 'mmx'"},
         {"\"optional\": \"not everywhere\"", "\"optional\": true", "$.gates[2].optional: expected text"},
         {"\"metric\": \"bw_pct\"", "\"metric\": null", "$.gates[1].metric: expected text"},
+        {"0.005", "0.02", "$.gates[3].tolerance: is 0.02, expected a number from 0 to 0.01"},
+        {"\"tolerance\": 0.005", "\"margin\": 0.005", "$.gates[3].margin: unknown key"},
+        {"\"to\": \"/f16/\"", "\"to\": \"/q8/\"", "$.gates[4].to: is what \"from\" is"},
+        {"\"from\": \"/q8/\", ", "", "$.gates[4].from: is missing"},
+        {"\"min\": 1.15", "\"min\": 0", "$.gates[4].min: is 0, expected a number from"},
+        {"\"min\": 1.15", "\"min\": 1.15, \"control\": \"peak\"", "$.gates[4].control: unknown key"},
+        {"\"isa\": \"best\", \"kernel\": \"^gemv_q4\"", "\"note\": \"n\"",
+         "$.gates[6]: expected isa, kernel or both: this gate cannot fail"},
+        {"\"isa\": \"best\"", "\"isa\": \"fastest\"", "$.gates[6].isa: unknown ISA 'fastest'"},
+        {"\"isa\": \"avx2\"", "\"isa\": \"best\"", "$.gates[2].isa: unknown ISA 'best'"},
+        {"\"isa\": \"best\"", "\"metric\": \"isa\"", "$.gates[6].metric: unknown key"},
+        {"\"^gemv_q4\"", "\"(\"", "$.gates[6].kernel: not a regular expression"},
+        {"\"control\": \"peak\"", "\"control\": \"speed\"",
+         "$.gates[7].control: is 'speed', expected read_bw or peak"},
+        {"\"metric\": \"real_time\", \"better\": \"lower\",\n     \"margin\": 0.2",
+         "\"metric\": \"peak_pct\", \"better\": \"higher\", \"margin\": 0.2",
+         "$.gates[7].control: peak_pct is a ratio within the run: there is nothing to correct"},
     };
     /* clang-format on */
     for (size_t i = 0; i < RL_COUNT(variants); i++) {
@@ -217,6 +257,135 @@ static void errors_stick_and_later_questions_are_harmless(void **state)
     rl_pool_free(&pool);
 }
 
+/* ---- The schema, and the lanes that there are --------------------------------------------------------- */
+
+static void every_committed_lane_is_accepted(void **state)
+{
+    (void)state;
+    rl_pool pool = {0};
+    rl_error err = {0};
+    const char **names;
+    size_t n;
+    assert_int_equal(rl_lane_list(RL_BASELINES "/lanes", &pool, &names, &n, &err), RL_OK);
+    assert_true(n >= 5);
+    for (size_t i = 0; i < n; i++) {
+        rl_lane lane;
+        if (rl_lane_read(&lane, RL_BASELINES "/lanes", names[i], &err) != RL_OK) fail_msg("%s", err.text);
+        rl_lane_free(&lane);
+    }
+    rl_pool_free(&pool);
+}
+
+static cJSON *read_schema(void)
+{
+    static char text[1 << 16];
+    FILE *f = fopen(RL_BASELINES "/lane.schema.json", "r");
+    assert_non_null(f);
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    fclose(f);
+    cJSON *schema = cJSON_Parse(text);
+    assert_non_null(schema);
+    return schema;
+}
+
+/* What the reader knows, by its own word: "unknown key, expected schema, lane, ... or gates". */
+static void known_keys(const char *from, const char *to, char *out, size_t size)
+{
+    rl_lane lane;
+    rl_error err = {0};
+    char *text = util_replaced(good, from, to);
+    assert_int_equal(parse(&lane, text, &err), RL_ERR_FORMAT);
+    const char *list = strstr(err.text, "zzz: unknown key, expected ");
+    if (list == NULL) fail_msg("%s", err.text);
+    snprintf(out, size, "%s", list + strlen("zzz: unknown key, expected "));
+    rl_lane_free(&lane);
+    free(text);
+}
+
+/* Takes `key` out of a list "a, b or c", leaving what is no letter; false: it is not there. */
+static bool strike(char *list, const char *key)
+{
+    const size_t n = strlen(key);
+    for (char *at = list; (at = strstr(at, key)) != NULL; at++) {
+        const bool starts = at == list || at[-1] == ' ', ends = at[n] == '\0' || strchr(", ", at[n]) != NULL;
+        if (!starts || !ends) continue;
+        memset(at, '-', n);
+        return true;
+    }
+    return false;
+}
+
+static void keys_of_the_schema_are_those_of_the_reader(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to; /* adds a key zzz */
+        const char *group, *object;
+    } objects[] = {
+        {"\"launches\": 10",     "\"launches\": 10, \"zzz\": 1",     NULL,         NULL      },
+        {"\"seed\": 7",          "\"seed\": 7, \"zzz\": 1",          "properties", "model"   },
+        {"\"launches\": 3",      "\"launches\": 3, \"zzz\": 1",      "properties", "quick"   },
+        {"\"margin\": 0.1",      "\"margin\": 0.1, \"zzz\": 1",      "$defs",      "relative"},
+        {"\"min\": 60",          "\"min\": 60, \"zzz\": 1",          "$defs",      "floor"   },
+        {"\"max\": 1e-4",        "\"max\": 1e-4, \"zzz\": 1",        "$defs",      "ceiling" },
+        {"\"tolerance\": 0.005", "\"tolerance\": 0.005, \"zzz\": 1", "$defs",      "exact"   },
+        {"\"min\": 1.15",        "\"min\": 1.15, \"zzz\": 1",        "$defs",      "ratio"   },
+        {"\"max\": 1e-3",        "\"max\": 1e-3, \"zzz\": 1",        "$defs",      "quality" },
+        {"\"isa\": \"best\"",    "\"isa\": \"best\", \"zzz\": 1",    "$defs",      "path"    },
+    };
+    cJSON *schema = read_schema();
+    for (size_t i = 0; i < RL_COUNT(objects); i++) {
+        char known[512];
+        known_keys(objects[i].from, objects[i].to, known, sizeof known);
+        const cJSON *object = schema, *key;
+        if (objects[i].group != NULL)
+            object = cJSON_GetObjectItem(cJSON_GetObjectItem(schema, objects[i].group), objects[i].object);
+        assert_true(cJSON_IsFalse(cJSON_GetObjectItem(object, "additionalProperties")));
+        cJSON_ArrayForEach(key, cJSON_GetObjectItem(object, "properties")) if (!strike(known, key->string))
+            fail_msg("%s of the schema is unknown to the reader: %s", key->string, known);
+        char left[sizeof known];
+        size_t n = 0;
+        for (const char *c = known; *c != '\0'; c++)
+            if (strchr("-, ", *c) == NULL) left[n++] = *c;
+        left[n] = '\0';
+        assert_string_equal(left, n >= 2 ? "or" : ""); /* and nothing else is left of the list */
+    }
+    cJSON_Delete(schema);
+}
+
+/* What the schema requires, the reader requires: each such member of the lane, dropped, is missed. */
+static void what_the_schema_requires_is_missed_by_the_reader(void **state)
+{
+    (void)state;
+    cJSON *schema = read_schema();
+    const cJSON *kind;
+    cJSON_ArrayForEach(kind, cJSON_GetObjectItem(cJSON_GetObjectItem(schema, "$defs"), "gate")->child)
+    {
+        char name[32], where[64];
+        const char *slash = strrchr(cJSON_GetObjectItem(kind, "$ref")->valuestring, '/');
+        snprintf(name, sizeof name, "%s", slash + 1);
+        const cJSON *definition = cJSON_GetObjectItem(cJSON_GetObjectItem(schema, "$defs"), name), *required;
+        cJSON_ArrayForEach(required, cJSON_GetObjectItem(definition, "required"))
+        {
+            rl_lane lane;
+            rl_error err = {0};
+            cJSON *whole = cJSON_Parse(good), *gate = cJSON_GetObjectItem(whole, "gates")->child;
+            int index = 0;
+            for (; strcmp(cJSON_GetObjectItem(gate, "kind")->valuestring, name) != 0; gate = gate->next)
+                index++;
+            cJSON_DeleteItemFromObject(gate, required->valuestring);
+            char *text = cJSON_Print(whole);
+            assert_int_equal(parse(&lane, text, &err), RL_ERR_FORMAT);
+            snprintf(where, sizeof where, "$.gates[%d].%s: is missing", index, required->valuestring);
+            util_assert_contains(err.text, where);
+            rl_lane_free(&lane);
+            cJSON_free(text);
+            cJSON_Delete(whole);
+        }
+    }
+    cJSON_Delete(schema);
+}
+
 static void names_that_stand_in_paths_are_plain(void **state)
 {
     (void)state;
@@ -235,6 +404,9 @@ int main(void)
         cmocka_unit_test(a_lane_cut_anywhere_is_refused),
         cmocka_unit_test(documents_have_limits),
         cmocka_unit_test(errors_stick_and_later_questions_are_harmless),
+        cmocka_unit_test(every_committed_lane_is_accepted),
+        cmocka_unit_test(keys_of_the_schema_are_those_of_the_reader),
+        cmocka_unit_test(what_the_schema_requires_is_missed_by_the_reader),
         cmocka_unit_test(names_that_stand_in_paths_are_plain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,6 @@
 /* test_gate_render.c - what people and programs are shown of a verdict. */
-#include "util_text.h"
+#include "util_verdict.h"
 
-#include "base/file.h"
 #include "gate/node.h"
 #include "gate/render.h"
 #include "gate/value.h"
@@ -10,7 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static void values_are_scaled_for_people(void **state)
 {
@@ -43,46 +41,6 @@ static void values_are_scaled_for_people(void **state)
     }
 }
 
-static const rl_gate relative = {.kind = RL_GATE_RELATIVE, .rows = "^k", .metric = "real_time", .bound = 0.1};
-static const rl_gate floor_gate = {
-    .kind = RL_GATE_FLOOR, .rows = "^k", .metric = "bw_pct", .bound = 60, .higher = true};
-
-/* A verdict with one finding of each kind, added from best to worst. */
-static void fill(rl_verdict_set *v, const char *lane, bool regressed)
-{
-    rl_verdict_open(v, lane, false);
-    v->machine_class = "box-1";
-    v->baseline_path = "b/box-1/gemv.json";
-    rl_finding *f = rl_verdict_add(v, "k/pass", &relative, RL_PASS);
-    f->unit = "ns";
-    f->baseline = 1000;
-    f->now = 1050;
-    f->ratio = 1.05;
-    f->threshold = 1.1;
-    f->excess = 1.05 / 1.1;
-    rl_verdict_add(v, "k/na", NULL, RL_NOT_APPLICABLE)->reason = "skipped";
-    rl_verdict_add(v, "k/new", &relative, RL_NEW)->reason = "not in the baseline";
-    if (regressed) {
-        f = rl_verdict_add(v, "k/floor", &floor_gate, RL_REGRESSED);
-        f->unit = "%";
-        f->now = 40;
-        f->threshold = 60;
-        f->excess = 1.5;
-        f->reason = "below the floor";
-        f = rl_verdict_add(v, "k/slow", &relative, RL_REGRESSED);
-        f->unit = "ns";
-        f->baseline = 1000;
-        f->now = 3000;
-        f->ratio = 3;
-        f->threshold = 1.1;
-        f->excess = 3 / 1.1;
-        f->reason = "every launch is worse";
-    }
-    v->ungated = rl_pool_more(&v->pool, v->ungated, 0, sizeof *v->ungated);
-    v->ungated[v->n_ungated++] = "loner";
-    rl_verdict_close(v);
-}
-
 static void console_of(char **text, const rl_verdict_set *const *lanes, size_t n, rl_console_style style)
 {
     size_t size = 0;
@@ -101,7 +59,7 @@ static void the_table_has_the_worst_first_and_every_reason(void **state)
 {
     (void)state;
     rl_verdict_set v;
-    fill(&v, "gemv", true);
+    util_verdict_fill(&v, "gemv", true);
     char *text;
     console(&text, (const rl_verdict_set *const[]){&v}, 1, false);
     static const char *const in_order[] = {
@@ -110,7 +68,8 @@ static void the_table_has_the_worst_first_and_every_reason(void **state)
         "no gate for    loner\n",
         "benchmark",
         "k/slow ",
-        "1 us        3 us   3.000x      <= 1.1x  REGRESSED\n    every launch is worse\n",
+        "1 us        3 us   3.000x   2.875-3.125      <= 1.1x  REGRESSED\n    every launch is worse\n",
+        "    $ ridgeline run gemv --rows '^k/slow$'\n",
         "k/floor ",
         "40 %",
         ">= 60 %  REGRESSED\n    below the floor\n",
@@ -119,7 +78,7 @@ static void the_table_has_the_worst_first_and_every_reason(void **state)
         "k/na ",
         "n/a\n    skipped\n",
         "k/pass ",
-        "1.05 us   1.050x      <= 1.1x  PASS\n",
+        "1.05 us   1.050x                    <= 1.1x  PASS\n",
         "exit 1: regression\n",
     };
     const char *at = text;
@@ -141,17 +100,17 @@ static void rows_that_pass_a_floor_share_a_line_unless_asked_for(void **state)
 {
     (void)state;
     rl_verdict_set v;
-    fill(&v, "gemv", false);
+    util_verdict_fill(&v, "gemv", false);
     static const double values[] = {80, 61, 95};
     static const char *const names[] = {"k/far", "k/closest", "k/farthest"};
     for (size_t i = 0; i < RL_COUNT(values); i++) {
-        rl_finding *f = rl_verdict_add(&v, names[i], &floor_gate, RL_PASS);
+        rl_finding *f = rl_verdict_add(&v, names[i], &util_floor, RL_PASS);
         f->unit = "%";
         f->now = values[i];
         f->threshold = 60;
         f->excess = 60 / values[i];
     }
-    rl_verdict_add(&v, "k/below", &floor_gate, RL_REGRESSED)->reason = "below the floor";
+    rl_verdict_add(&v, "k/below", &util_floor, RL_REGRESSED)->reason = "below the floor";
     rl_verdict_close(&v);
     char *text;
     console(&text, (const rl_verdict_set *const[]){&v}, 1, false);
@@ -168,12 +127,42 @@ static void rows_that_pass_a_floor_share_a_line_unless_asked_for(void **state)
     rl_verdict_free(&v);
 }
 
+static void the_statistics_have_columns_where_all_is_asked_for(void **state)
+{
+    (void)state;
+    rl_verdict_set v;
+    util_verdict_fill(&v, "gemv", true);
+    char *text;
+    console_of(&text, (const rl_verdict_set *const[]){&v}, 1, (rl_console_style){.all = true});
+    util_assert_contains(text, "        p  superior  findable  verdict\n");
+    util_assert_contains(text, "  0.00021     1.000    1.125x  REGRESSED\n");
+    free(text);
+    console(&text, (const rl_verdict_set *const[]){&v}, 1, false);
+    assert_null(strstr(text, "findable"));
+    free(text);
+    rl_verdict_free(&v);
+}
+
+static void a_diagnosis_comes_before_the_table(void **state)
+{
+    (void)state;
+    rl_verdict_set v;
+    util_verdict_fill(&v, "gemv", true);
+    v.diagnosis = "the machine is slower";
+    char *text;
+    console(&text, (const rl_verdict_set *const[]){&v}, 1, false);
+    const char *said = strstr(text, "  DIAGNOSIS      the machine is slower\n");
+    assert_true(said != NULL && said < strstr(text, "benchmark"));
+    free(text);
+    rl_verdict_free(&v);
+}
+
 static void several_lanes_share_a_table_and_the_worst_exit_code(void **state)
 {
     (void)state;
     rl_verdict_set good, bad;
-    fill(&good, "attn", false);
-    fill(&bad, "gemv", true);
+    util_verdict_fill(&good, "attn", false);
+    util_verdict_fill(&bad, "gemv", true);
     assert_int_equal(good.exit_code, RL_EXIT_PASS);
     char *text;
     console(&text, (const rl_verdict_set *const[]){&good, &bad}, 2, false);
@@ -208,21 +197,15 @@ static void problems_are_shown_and_break_the_run(void **state)
 static void json_says_the_same_and_leaves_out_what_does_not_exist(void **state)
 {
     (void)state;
-    char path[] = "/tmp/test_gate_renderXXXXXX", *text;
-    size_t n;
+    char path[64];
     rl_error err = {0};
     rl_verdict_set v;
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    close(fd);
-    fill(&v, "gemv", true);
+    util_verdict_fill(&v, "gemv", true);
     rl_verdict_problem(&v, "a \"quoted\" problem");
-    if (rl_render_json(&v, path, &err) != RL_OK) fail_msg("%s", err.text);
-    assert_int_equal(rl_file_read(path, 1 << 20, &text, &n, &err), RL_OK);
-    unlink(path);
+    char *text = UTIL_RENDERED(path, rl_render_json(&v, path, &err));
 
     rl_document d; /* our own strict reader takes it */
-    rl_document_parse(&d, "v", text, n);
+    rl_document_parse(&d, "v", text, strlen(text));
     assert_int_equal(rl_document_close(&d, &err), RL_OK);
     cJSON *root = cJSON_Parse(text);
     assert_true(cJSON_GetObjectItem(root, "schema")->valueint == RL_VERDICT_SCHEMA);
@@ -237,6 +220,9 @@ static void json_says_the_same_and_leaves_out_what_does_not_exist(void **state)
     assert_string_equal(cJSON_GetObjectItem(slow, "verdict")->valuestring, "REGRESSED");
     assert_string_equal(cJSON_GetObjectItem(slow, "gate")->valuestring, "relative");
     assert_true(cJSON_GetObjectItem(slow, "ratio")->valuedouble == 3);
+    assert_string_equal(cJSON_GetObjectItem(slow, "reproduce")->valuestring,
+                        "ridgeline run gemv --rows '^k/slow$'");
+    assert_string_equal(cJSON_GetObjectItem(root, "commit")->valuestring, "0123456789ab");
     cJSON *skipped = cJSON_GetArrayItem(findings, 3);
     assert_string_equal(cJSON_GetObjectItem(skipped, "benchmark")->valuestring, "k/na");
     assert_null(cJSON_GetObjectItem(skipped, "now"));
@@ -252,7 +238,7 @@ static void json_that_cannot_be_written_is_an_error(void **state)
     (void)state;
     rl_error err = {0};
     rl_verdict_set v;
-    fill(&v, "gemv", false);
+    util_verdict_fill(&v, "gemv", false);
     assert_int_equal(rl_render_json(&v, "/nowhere/verdict.json", &err), RL_ERR_IO);
     rl_verdict_free(&v);
 }
@@ -263,6 +249,8 @@ int main(void)
         cmocka_unit_test(values_are_scaled_for_people),
         cmocka_unit_test(the_table_has_the_worst_first_and_every_reason),
         cmocka_unit_test(rows_that_pass_a_floor_share_a_line_unless_asked_for),
+        cmocka_unit_test(the_statistics_have_columns_where_all_is_asked_for),
+        cmocka_unit_test(a_diagnosis_comes_before_the_table),
         cmocka_unit_test(several_lanes_share_a_table_and_the_worst_exit_code),
         cmocka_unit_test(problems_are_shown_and_break_the_run),
         cmocka_unit_test(json_says_the_same_and_leaves_out_what_does_not_exist),

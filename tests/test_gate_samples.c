@@ -212,6 +212,7 @@ static void metrics_have_their_units(void **state)
 static const char context[] =
     "{\"machine_class\": \"box-1\", \"machine_class_of\": {\"cores\": \"2\", \"isa\": \"avx2\"},\n"
     " \"build\": {\"commit\": \"0123456789ab\", \"dirty\": false}, \"machine\": {\"kernel\": \"L\"},\n"
+    " \"code\": {\"gemv/avx2\": \"0123456789abcdef\", \"common\": \"00\"},\n"
     " \"load_avg\": [0.25, 1, 2], \"other\": [1, {\"x\": null}]}";
 
 static void a_context_tells_where_samples_come_from(void **state)
@@ -225,6 +226,9 @@ static void a_context_tells_where_samples_come_from(void **state)
     assert_string_equal(o.commit, "0123456789ab");
     assert_true(!o.dirty && !o.dry_run && o.load == 0.25);
     assert_string_equal(o.model, "");
+    assert_int_equal(o.n_code, 2);
+    assert_string_equal(o.code[0].key, "gemv/avx2");
+    assert_string_equal(o.code[0].value, "0123456789abcdef");
     rl_origin_free(&o);
     /* clang-format off */
     static const util_variant variants[] = {
@@ -233,6 +237,7 @@ static void a_context_tells_where_samples_come_from(void **state)
         {"\"machine_class\"", "\"class\"", "$.machine_class: is missing"},
         {"\"dirty\": false", "\"dirty\": 1", "$.build.dirty: expected true or false"},
         {"{\"cores\": \"2\", \"isa\": \"avx2\"}", "[{\"a\": 1}]", "$.machine_class_of: expected an object"},
+        {"\"common\": \"00\"", "\"common\": 0", "$.code.common: expected text"},
         {"[0.25,", "[-1,", "$.load_avg[0]: is -1"},
         {"\"build\"", "\"bild\"", "$.build: is missing"},
     };

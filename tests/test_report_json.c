@@ -249,6 +249,26 @@ static void make_dir(char path[64])
     assert_non_null(mkdtemp(path));
 }
 
+/* What a gate knows unchanged code by. */
+static void context_has_the_hashes_of_the_code(void **state)
+{
+    (void)state;
+    static const rl_code code[] = {{"common", "00"}, {"gemv/avx2", "0123456789abcdef"}};
+    for (size_t n = 0; n <= RL_COUNT(code); n += RL_COUNT(code)) {
+        util_sample x;
+        util_sample_run(&x, &(util_options){.code = code, .n_code = n},
+                        UTIL_ARGS("--benchmark_format=json", "--benchmark_min_time=10x"));
+        cJSON *document = parse(x.u.out);
+        const cJSON *c = cJSON_GetObjectItemCaseSensitive(document, "context"),
+                    *of = cJSON_GetObjectItemCaseSensitive(c, "code");
+        assert_int_equal(cJSON_GetArraySize(of), n);
+        if (n > 0) assert_string_equal(text_at(of, "gemv/avx2"), "0123456789abcdef");
+        assert_int_equal(of != NULL, n > 0);
+        cJSON_Delete(document);
+        util_suite_free(&x.u);
+    }
+}
+
 static void csv_file_has_its_context_beside_it(void **state)
 {
     (void)state;
@@ -316,6 +336,7 @@ int main(void)
         cmocka_unit_test(json_rows_say_what_they_are),
         cmocka_unit_test(context_tells_where_and_how),
         cmocka_unit_test(names_are_listed_in_every_format),
+        cmocka_unit_test(context_has_the_hashes_of_the_code),
         cmocka_unit_test(csv_file_has_its_context_beside_it),
         cmocka_unit_test(json_is_the_default_of_a_file),
         cmocka_unit_test(file_that_cannot_be_written_fails_before_anything_runs),

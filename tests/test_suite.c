@@ -243,6 +243,7 @@ static void help_lists_every_flag_and_succeeds(void **state)
         "--benchmark_filter",
         "--benchmark_min_time",
         "[0.5s]",
+        "--benchmark_iterations_from",
         "--benchmark_min_warmup_time",
         "--benchmark_repetitions",
         "--benchmark_dry_run",

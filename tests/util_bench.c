@@ -86,6 +86,8 @@ void util_suite_open(util_suite *u, const util_options *options, const char *con
                                             .argv = argv,
                                             .flags = o->flags,
                                             .n_flags = o->n_flags,
+                                            .code = o->code,
+                                            .n_code = o->n_code,
                                             .out = u->out_stream,
                                             .err = u->err_stream,
                                             .clock = o->real_clock ? NULL : &u->clock_table,

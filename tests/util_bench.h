@@ -54,6 +54,8 @@ typedef struct {
     size_t n_events;
     rl_flag *flags;
     size_t n_flags;
+    const rl_code *code;
+    size_t n_code;
 } util_options;
 
 void util_suite_open(util_suite *u, const util_options *options, const char *const *args);

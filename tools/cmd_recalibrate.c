@@ -1,14 +1,16 @@
-/* cmd_recalibrate.c - ridgeline recalibrate: measures a lane and makes that its baseline, or says why not. */
+/* cmd_recalibrate.c - ridgeline recalibrate: measures lanes in sessions and makes that their baselines, or
+ * says why not. */
 #include "calibration.h"
 #include "commands.h"
-#include "gate/judge.h"
 #include "git_tree.h"
 #include "measure.h"
 
-#include <math.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 /* Half a CPU busy on average over the last minute: on two cores a quarter of the machine, and more than an
  * idle system does. */
@@ -16,7 +18,7 @@
 
 typedef struct {
     const char *reason, *csv, *bench_dir, *reports, *baselines, *model;
-    uint64_t launches;
+    uint64_t launches, sessions, pause_s;
     bool dry_run, allow_no_git, allow_load;
 } options;
 
@@ -26,25 +28,40 @@ typedef struct {
     char baselines[RL_PATH_MAX], lanes[RL_PATH_MAX];
     rl_git_tree tree;
     bool in_git;
-} session;
+    const char *csvs[RL_SESSIONS_MAX]; /* what was measured before; none: it is measured now */
+    size_t n_csvs;
+    rl_pool pool;
+} call;
 
-/* Refuses before anything is measured. */
-static bool fit_to_measure(session *s)
+/* One lane of it, and what has been measured of it so far. */
+typedef struct {
+    const char *name;
+    rl_lane lane;
+    const char *csvs[RL_SESSIONS_MAX];
+    size_t n_csvs;
+    bool needed; /* it needs a baseline, and nothing has gone wrong with it */
+    int code;
+} candidate;
+
+/* Refuses before anything is measured. Later sessions are not asked for the load: it is what the first one
+ * left. */
+static bool fit_to_measure(call *all)
 {
     rl_here here;
     rl_error why;
     bool fit = true;
-    s->in_git = rl_git_tree_read(&s->tree, s->baselines, &why) == RL_OK;
-    if (!s->in_git && !s->o->allow_no_git) {
+    all->in_git = rl_git_tree_read(&all->tree, all->baselines, &why) == RL_OK;
+    if (!all->in_git && !all->o->allow_no_git) {
         fprintf(stderr, "refused: %s, so nobody could say what was measured (--allow-no-git)\n", why.text);
         fit = false;
     }
-    if (s->in_git && !s->tree.clean && !s->o->allow_no_git) {
+    if (all->in_git && !all->tree.clean && !all->o->allow_no_git) {
         fprintf(stderr, "refused: the tree has changes that are in no commit, the first is: %s\n",
-                s->tree.change);
+                all->tree.change);
         fit = false;
     }
-    if (s->o->csv != NULL || s->o->allow_load || rl_here_read(&here, NULL) != RL_OK || here.env.n_load == 0)
+    if (all->o->csv != NULL || all->o->allow_load || rl_here_read(&here, NULL) != RL_OK ||
+        here.env.n_load == 0)
         return fit;
     if (here.env.load[0] > LOAD_MAX) {
         fprintf(stderr,
@@ -56,115 +73,169 @@ static bool fit_to_measure(session *s)
     return fit;
 }
 
-/* True where the CSV is there to be calibrated from. */
-static bool measure(const session *s, const rl_lane *lane, char csv[RL_PATH_MAX])
+/* ---- Measuring ------------------------------------------------------------------------------------- */
+
+static void open_candidate(const call *all, const char *name, candidate *c)
 {
-    char dir[RL_PATH_MAX];
-    rl_verdict_set v;
-    int caught;
-    if (s->o->csv != NULL) {
-        snprintf(csv, RL_PATH_MAX, "%.4095s", s->o->csv);
-        return true;
+    rl_error why;
+    *c = (candidate){.name = name, .code = RL_EXIT_BROKEN};
+    if (rl_lane_read(&c->lane, all->lanes, name, &why) != RL_OK) {
+        fprintf(stderr, "refused: %s\n", why.text);
+    } else if (!rl_lane_needs_baseline(&c->lane)) {
+        printf("%s: has no gate that needs a baseline\n", name);
+        c->code = RL_EXIT_PASS;
+    } else {
+        c->needed = true;
     }
-    if (!rl_path_join(dir, s->o->reports, lane->name)) {
-        fprintf(stderr, "%s: refused: the path of the report is too long\n", lane->name);
-        return false;
-    }
-    rl_verdict_open(&v, lane->name, false);
-    const bool measured = rl_measure(
-        &(rl_measure_plan){.lane = lane,
-                           .launches = s->o->launches > 0 ? (size_t)s->o->launches : 2 * lane->full.launches,
-                           .bench_dir = s->o->bench_dir,
-                           .model = s->o->model,
-                           .dir = dir,
-                           .progress = stderr},
-        &v, csv, &caught);
-    for (size_t i = 0; i < v.n_problems; i++) fprintf(stderr, "%s: refused: %s\n", lane->name, v.problems[i]);
-    const bool whole = measured && v.n_problems == 0;
-    rl_verdict_free(&v);
-    if (caught != 0) raise(caught);
-    return whole;
 }
 
-/* From the CSV to the file, or to the reasons why not. */
-static int calibrate(const session *s, const rl_lane *lane, const char *csv)
+/* One more session of a lane. Where it is not whole the lane is given up. */
+static void measure(call *all, candidate *c, size_t session)
+{
+    char csv[RL_PATH_MAX];
+    rl_verdict_set v;
+    int caught;
+    const char *dir = rl_pool_format(&all->pool, "%s/%s/session-%zu", all->o->reports, c->name, session + 1);
+    rl_verdict_open(&v, c->name, false);
+    fprintf(stderr, "%s: session %zu of %zu\n", c->name, session + 1, (size_t)all->o->sessions);
+    const bool measured = rl_measure(&(rl_measure_plan){.lane = &c->lane,
+                                                        .launches = (size_t)all->o->launches,
+                                                        .bench_dir = all->o->bench_dir,
+                                                        .model = all->o->model,
+                                                        .dir = dir,
+                                                        .progress = stderr},
+                                     &v, csv, &caught);
+    for (size_t i = 0; i < v.n_problems; i++)
+        fprintf(stderr, "%s: refused: session %zu: %s\n", c->name, session + 1, v.problems[i]);
+    c->needed = measured && v.n_problems == 0;
+    if (c->needed) c->csvs[c->n_csvs++] = rl_pool_copy(&all->pool, csv, strlen(csv));
+    rl_verdict_free(&v);
+    if (caught != 0) raise(caught);
+}
+
+/* Lets the machine come into another state. */
+static void wait_between(const call *all)
+{
+    const bool terminal = isatty(STDERR_FILENO);
+    const unsigned long long pause = all->o->pause_s;
+    if (!terminal && pause > 0) fprintf(stderr, "waiting %llu s for the next session\n", pause);
+    for (unsigned long long left = pause; left > 0; left--) {
+        if (terminal) fprintf(stderr, "\r\033[K%llu s to the next session", left);
+        fflush(stderr);
+        sleep(1);
+    }
+    if (terminal && pause > 0) fputs("\r\033[K", stderr);
+}
+
+/* Session by session over all lanes, so that the sessions of each lie apart; those of a lane alone are held
+ * apart. */
+static void measure_all(call *all, candidate *c, size_t n)
+{
+    for (size_t session = 0; session < all->o->sessions; session++) {
+        size_t left = 0;
+        for (size_t i = 0; i < n; i++) left += c[i].needed;
+        if (session > 0 && left == 1) wait_between(all);
+        for (size_t i = 0; i < n; i++)
+            if (c[i].needed) measure(all, &c[i], session);
+    }
+}
+
+/* The files of --csv, a comma between two. False where there are too many, or one has no name. */
+static bool take_csvs(call *all)
+{
+    for (const char *at = all->o->csv; at != NULL;) {
+        const size_t length = strcspn(at, ",");
+        if (length == 0 || all->n_csvs == RL_SESSIONS_MAX) return false;
+        all->csvs[all->n_csvs++] = rl_pool_copy(&all->pool, at, length);
+        at = at[length] == ',' ? at + length + 1 : NULL;
+    }
+    return true;
+}
+
+/* ---- Calibrating ----------------------------------------------------------------------------------- */
+
+/* From the CSVs to the file, or to the reasons why not. */
+static int calibrate(const call *all, const candidate *lane)
 {
     rl_calibration c;
     rl_error why;
     int code = RL_EXIT_BROKEN;
-    rl_calibrate(&c, &(rl_calibration_plan){.lane = lane,
-                                            .csv = csv,
-                                            .baselines = s->baselines,
-                                            .reason = s->o->reason != NULL ? s->o->reason : "",
-                                            .head = s->in_git ? s->tree.head : "",
-                                            .clean = s->in_git && s->tree.clean,
-                                            .any_build = s->o->allow_no_git});
+    rl_calibrate(&c, &(rl_calibration_plan){.lane = &lane->lane,
+                                            .csvs = lane->csvs,
+                                            .n_csvs = lane->n_csvs,
+                                            .baselines = all->baselines,
+                                            .reason = all->o->reason != NULL ? all->o->reason : "",
+                                            .head = all->in_git ? all->tree.head : "",
+                                            .clean = all->in_git && all->tree.clean,
+                                            .any_build = all->o->allow_no_git,
+                                            .now = (int64_t)time(NULL)});
     rl_calibration_show(&c, stdout);
-    if (c.n_refusals == 0 && !s->o->dry_run && rl_baseline_write(&c.next, c.path, &why) != RL_OK) {
+    if (c.n_refusals == 0 && !all->o->dry_run && rl_baseline_write(&c.next, c.path, &why) != RL_OK) {
         fprintf(stderr, "%s: %s\n", lane->name, why.text);
     } else if (c.n_refusals == 0) {
-        printf("%s: %s %s\n", lane->name, s->o->dry_run ? "would write" : "wrote", c.path);
+        printf("%s: %s %s\n", lane->name, all->o->dry_run ? "would write" : "wrote", c.path);
         code = RL_EXIT_PASS;
     }
     rl_calibration_free(&c);
     return code;
 }
 
-static int recalibrate(const session *s, const char *name)
+static int recalibrate(call *all, const char *const *names, size_t n)
 {
-    rl_lane lane;
-    rl_error why;
-    char csv[RL_PATH_MAX];
-    int code = RL_EXIT_BROKEN;
-    if (rl_lane_read(&lane, s->lanes, name, &why) != RL_OK) {
-        fprintf(stderr, "refused: %s\n", why.text);
-        return code;
+    int code = RL_EXIT_PASS;
+    candidate *c = rl_pool_alloc(&all->pool, n * sizeof *c);
+    for (size_t i = 0; i < n; i++) open_candidate(all, names[i], &c[i]);
+    if (all->n_csvs == 0) {
+        measure_all(all, c, n);
+    } else { /* of one lane */
+        memcpy(c[0].csvs, all->csvs, sizeof all->csvs);
+        c[0].n_csvs = all->n_csvs;
     }
-    if (!rl_lane_needs_baseline(&lane)) {
-        printf("%s: has no relative gate, so it needs no baseline\n", name);
-        code = RL_EXIT_PASS;
-    } else if (measure(s, &lane, csv)) {
-        code = calibrate(s, &lane, csv);
+    for (size_t i = 0; i < n; i++) {
+        if (c[i].needed) c[i].code = calibrate(all, &c[i]);
+        code = rl_exit_worst(code, c[i].code);
+        rl_lane_free(&c[i].lane);
     }
-    rl_lane_free(&lane);
     return code;
 }
 
 static int run(const rl_command *self, int argc, char **argv)
 {
-    options o = {.reports = "reports"};
-    session s = {.o = &o};
+    options o = {.reports = "reports", .sessions = 2, .pause_s = 60};
+    call all = {.o = &o};
     const char *which, **names;
-    rl_pool pool = {0};
     rl_error why;
     size_t n;
     if (!rl_args_parse(self, &o, &which, argc, argv)) return RL_EXIT_BAD_USAGE;
-    rl_here_baselines(s.baselines, o.baselines);
-    if (!rl_path_join(s.lanes, s.baselines, "lanes"))
+    rl_here_baselines(all.baselines, o.baselines);
+    if (!rl_path_join(all.lanes, all.baselines, "lanes"))
         return rl_bad_usage(self, "--baselines: the path is too long");
-    rl_status status = rl_lane_select(s.lanes, which, &pool, &names, &n, &why);
+    rl_status status = rl_lane_select(all.lanes, which, &all.pool, &names, &n, &why);
     if (status == RL_OK && o.csv != NULL && n > 1)
-        status = rl_fail(&why, RL_ERR_ARG, "--csv: one CSV calibrates one lane");
-    int code = RL_EXIT_PASS;
-    if (status != RL_OK)
-        code = rl_bad_usage(self, "%s", why.text);
-    else if (!fit_to_measure(&s))
-        code = RL_EXIT_BROKEN;
-    else
-        for (size_t i = 0; i < n; i++) code = rl_exit_worst(code, recalibrate(&s, names[i]));
-    rl_pool_free(&pool);
+        status = rl_fail(&why, RL_ERR_ARG, "--csv: what was measured calibrates one lane");
+    if (status == RL_OK && !take_csvs(&all))
+        status = rl_fail(&why, RL_ERR_ARG, "--csv: expected 1 to %d files, a comma between two",
+                         (int)RL_SESSIONS_MAX);
+    const int code = status != RL_OK         ? rl_bad_usage(self, "%s", why.text)
+                     : !fit_to_measure(&all) ? RL_EXIT_BROKEN
+                                             : recalibrate(&all, names, n);
+    rl_pool_free(&all.pool);
     return code;
 }
 
 static const rl_arg args[] = {
-    RL_TEXT("--reason", "TEXT", options, reason, "why rows may become slower or go away"),
-    RL_NUMBER(
-        "--launches", "R", options, launches, 1, RL_LAUNCHES_MAX,
-        "fresh processes (default: twice as many as the lane says, so that short runs can prove something)"),
-    RL_TEXT("--csv", "FILE", options, csv, "take this measurement instead of making one"),
+    RL_TEXT("--reason", "TEXT", options, reason,
+            "why rows may become slower or go away, or one session must do"),
+    RL_NUMBER("--sessions", "N", options, sessions, 1, RL_SESSIONS_MAX,
+              "measurements that lie apart in time (default: 2)"),
+    RL_NUMBER("--launches", "R", options, launches, 1, RL_LAUNCHES_MAX,
+              "fresh processes in each (default: as the lane says)"),
+    RL_NUMBER("--pause", "S", options, pause_s, 0, 86400,
+              "seconds between the sessions of one lane (default: 60)"),
+    RL_TEXT("--csv", "FILE[,FILE]", options, csv, "take these sessions instead of measuring"),
     RL_FLAG("--dry-run", options, dry_run, "show what would change, write nothing"),
     RL_TEXT("--model", "FILE", options, model, "the model file, for lanes that need one"),
-    RL_TEXT("--reports", "DIR", options, reports, "where the measurement goes (default: reports)"),
+    RL_TEXT("--reports", "DIR", options, reports, "where the measurements go (default: reports)"),
     RL_TEXT("--baselines", "DIR", options, baselines, "where baselines and lanes/ are (default: baselines)"),
     RL_TEXT("--bench-dir", "DIR", options, bench_dir, "where the bench programs are (default: as for run)"),
     RL_FLAG("--allow-no-git", options, allow_no_git,
@@ -175,20 +246,30 @@ static const rl_arg args[] = {
 const rl_command rl_cmd_recalibrate = {
     .name = "recalibrate",
     .operand = "LANE|all",
-    .summary = "measures a lane and makes that its baseline",
+    .summary = "measures a lane in several sessions and makes that its baseline",
     .args = args,
     .n_args = RL_COUNT(args),
     .more =
-        "Writes baselines/<machine class>/<lane>.json, whole or not at all: commit it. Refuses\n"
+        "A session is a run of the lane's launches; the sessions of a lane lie apart in time, by the other "
+        "lanes' of "
+        "`all`,\n"
+        "or by --pause. Each goes to DIR/<lane>/session-K/. Shows for each row the ratio to the old baseline "
+        "with its "
+        "95 %\n"
+        "interval, and writes baselines/<machine class>/<lane>.json, whole or not at all: commit it. "
+        "Refuses\n"
         "- a tree with changes (baselines aside), or a bench that was built from another commit, or from "
         "changes;\n"
         "- a machine whose load over the last minute is above 0.5 before anything is measured;\n"
-        "- a measurement with broken rows, a portable gate that fails, or a fifth of the repetitions "
-        "disturbed "
-        "from outside;\n"
+        "- a session with broken rows, a portable gate that fails, or a fifth of the repetitions disturbed "
+        "from "
+        "outside;\n"
         "- samples of a quick run, or so few launches that a run of this lane could not prove a regression;\n"
-        "- rows that are slower than the old baseline allows, or gone, without a --reason. It is kept in "
-        "the file.\n\n"
+        "- rows whose sessions differ by more than their margin: the machine was not the same machine;\n"
+        "and without a --reason, which is kept in the file,\n"
+        "- a single session;\n"
+        "- rows that are slower than the old baseline allows, or gone (they leave a tombstone there);\n"
+        "- rows that are faster beyond their margin, but not so in every session.\n\n"
         "  ridgeline recalibrate gemv --dry-run\n"
         "  ridgeline recalibrate all --reason \"compiler update\"\n\n"
         "exit status: 0 written, or would be; 2 refused; 64 bad usage\n",

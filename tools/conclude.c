@@ -1,12 +1,15 @@
 /* conclude.c - samples, baseline, judge, report. */
 #include "conclude.h"
 #include "base/file.h"
+#include "gate/narrow.h"
 #include "gate/render.h"
+#include "gate/waiver.h"
 #include "here.h"
 
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef struct {
@@ -16,6 +19,7 @@ typedef struct {
     rl_origin origin;
     rl_baseline baseline;
     bool has_samples, has_origin, has_baseline;
+    int64_t now;
 } evidence;
 
 static void read_samples(evidence *e)
@@ -30,12 +34,17 @@ static void read_samples(evidence *e)
         rl_verdict_problem(v, "%s", why.text);
         return;
     }
+    if (v->rows[0] != '\0') rl_samples_narrow(&e->samples, rl_lane_mode_of(e->plan->lane, v->quick));
     e->has_origin = rl_origin_read(&e->origin, csv, &why) == RL_OK;
-    if (e->has_origin)
-        v->machine_class = rl_pool_copy(&v->pool, e->origin.machine.class, strlen(e->origin.machine.class));
-    else
+    if (!e->has_origin) {
         v->baseline_reason =
             rl_pool_format(&v->pool, "the machine class of the samples is unknown: %s", why.text);
+        return;
+    }
+    v->machine_class = rl_pool_copy(&v->pool, e->origin.machine.class, strlen(e->origin.machine.class));
+    v->commit = rl_pool_copy(&v->pool, e->origin.commit, strlen(e->origin.commit));
+    v->dirty = e->origin.dirty;
+    v->injected = e->origin.injected;
 }
 
 /* "; there is one of box-4 (cores: 4, here 2)" for each other class that has a baseline of the lane. */
@@ -80,8 +89,10 @@ static rl_baseline_state find_baseline(evidence *e)
         v->baseline_reason = rl_pool_format(&v->pool, "%s", why.text);
         return RL_BASELINE_UNREADABLE;
     }
-    e->has_baseline = rl_baseline_fits(&e->baseline, lane, &e->origin, &v->pool, &v->baseline_reason);
-    return e->has_baseline ? RL_BASELINE_USED : RL_BASELINE_OTHER;
+    if (!rl_baseline_fits(&e->baseline, lane, &e->origin, &v->pool, &v->baseline_reason))
+        return RL_BASELINE_OTHER;
+    e->has_baseline = rl_baseline_fresh(&e->baseline, lane, e->now, &v->pool, &v->baseline_reason);
+    return e->has_baseline ? RL_BASELINE_USED : RL_BASELINE_STALE;
 }
 
 void rl_judge_here(rl_verdict_set *v, rl_judge_input *in)
@@ -92,6 +103,27 @@ void rl_judge_here(rl_verdict_set *v, rl_judge_input *in)
         in->cpu = here.cpu;
     }
     rl_judge(v, in);
+}
+
+/* All rows of the lane were to be measured, and were judged. */
+static bool judged_whole(const evidence *e)
+{
+    const rl_verdict_set *v = e->v;
+    return e->has_samples && !v->quick && v->rows[0] == '\0' && v->n_problems == 0 &&
+           v->count[RL_BROKEN] == 0;
+}
+
+static void apply_waivers(const evidence *e)
+{
+    char path[RL_PATH_MAX];
+    rl_waivers waivers = {0};
+    rl_error why;
+    rl_status status = rl_path_join(path, e->plan->baselines, "waivers.json")
+                           ? rl_waivers_read(&waivers, path, &why)
+                           : rl_fail(&why, RL_ERR_ARG, "the path of the waivers is too long");
+    if (status != RL_OK) rl_verdict_problem(e->v, "%s", why.text);
+    rl_waivers_apply(&waivers, e->now, judged_whole(e), e->v);
+    rl_waivers_free(&waivers);
 }
 
 static void write_report(const rl_conclude_plan *plan, rl_verdict_set *v)
@@ -110,7 +142,7 @@ static void write_report(const rl_conclude_plan *plan, rl_verdict_set *v)
 
 void rl_conclude(const rl_conclude_plan *plan, rl_verdict_set *v)
 {
-    evidence e = {.plan = plan, .v = v};
+    evidence e = {.plan = plan, .v = v, .now = plan->now != 0 ? plan->now : (int64_t)time(NULL)};
     if (plan->lane != NULL) {
         read_samples(&e);
         v->baseline_state = find_baseline(&e);
@@ -120,7 +152,9 @@ void rl_conclude(const rl_conclude_plan *plan, rl_verdict_set *v)
                              .samples = e.has_samples ? &e.samples : NULL,
                              .origin = e.has_origin ? &e.origin : NULL,
                              .baseline = e.has_baseline ? &e.baseline : NULL,
+                             .any_code = plan->any_code,
                          });
+        apply_waivers(&e);
     } else {
         rl_verdict_close(v);
     }
@@ -137,6 +171,10 @@ int rl_show(const rl_verdict_set *const *lanes, size_t n, bool all)
                        strcmp(term, "dumb") != 0;
     rl_render_console(stdout, lanes, n, (rl_console_style){.color = color, .all = all});
     int code = RL_EXIT_PASS;
+    for (size_t i = 0; i < n; i++)
+        if (lanes[i]->injected)
+            printf("%s: rows were made slower on purpose (--inject): this tests the gate, not the code\n",
+                   lanes[i]->lane_name);
     for (size_t i = 0; i < n; i++) code = rl_exit_worst(code, lanes[i]->exit_code);
     return code;
 }

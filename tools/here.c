@@ -66,3 +66,14 @@ rl_status rl_here_bench(char out[RL_PATH_MAX], const char *name, const char *ask
                    "with --bench-dir",
                    name, dir);
 }
+
+rl_status rl_here_bench_of(char out[RL_PATH_MAX], const char *name, const char *root, rl_error *err)
+{
+    static const char *const places[] = {".", "micro", "e2e", "bin"};
+    char place[RL_PATH_MAX];
+    for (size_t i = 0; i < RL_COUNT(places); i++)
+        if (rl_path_join(place, root, places[i]) && rl_path_join(out, place, name) && access(out, X_OK) == 0 &&
+            !is_dir(out))
+            return RL_OK;
+    return rl_fail(err, RL_ERR_IO, "no program %s in %.300s, nor in its micro/, e2e/ or bin/", name, root);
+}

@@ -30,4 +30,7 @@ void rl_here_baselines(char out[RL_PATH_MAX], const char *asked);
  * (../micro, ../e2e). RL_ERR_IO tells where it was looked for. */
 rl_status rl_here_bench(char out[RL_PATH_MAX], const char *name, const char *asked, rl_error *err);
 
+/* The same in a build directory or an installation as a whole: in `root`, or its micro/, e2e/ or bin/. RL_ERR_IO. */
+rl_status rl_here_bench_of(char out[RL_PATH_MAX], const char *name, const char *root, rl_error *err);
+
 #endif

@@ -28,32 +28,34 @@ typedef struct {
 
 /* ---- Getting ready --------------------------------------------------------------------------------- */
 
-static bool find_model(lane_run *r)
+bool rl_measure_model(const rl_lane *lane, const char *asked, char path[RL_PATH_MAX], char identity[64],
+                      rl_verdict_set *v)
 {
-    const rl_lane_model *m = &r->plan->lane->model;
+    const rl_lane_model *m = &lane->model;
     rl_error why;
+    path[0] = identity[0] = '\0';
     if (m->preset == NULL) return true;
-    if (r->plan->model != NULL)
-        snprintf(r->model, sizeof r->model, "%s", r->plan->model);
+    if (asked != NULL)
+        snprintf(path, RL_PATH_MAX, "%s", asked);
     else
-        snprintf(r->model, sizeof r->model, "models/%s-%s.gguf", m->preset, m->format);
-    if (rl_model_identity(r->model, r->identity, &why) == RL_OK) return true;
-    if (r->plan->model != NULL)
-        rl_verdict_problem(r->v, "%s", why.text);
+        snprintf(path, RL_PATH_MAX, "models/%s-%s.gguf", m->preset, m->format);
+    if (rl_model_identity(path, identity, &why) == RL_OK) return true;
+    if (asked != NULL)
+        rl_verdict_problem(v, "%s", why.text);
     else
         rl_verdict_problem(
-            r->v,
+            v,
             "%s; make it with `ridgeline model synth --preset %s --format %s --seed %zu --out %s`, or "
             "name one with --model",
-            why.text, m->preset, m->format, m->seed, r->model);
+            why.text, m->preset, m->format, m->seed, path);
     return false;
 }
 
 /* Files called 3.csv, 3.csv.context.json, or 3.csv.tmp-something where a bench was killed. */
-static void clear_launches(const lane_run *r)
+static void clear_launches(const char *report)
 {
     char dir[RL_PATH_MAX], path[RL_PATH_MAX];
-    DIR *d = rl_path_join(dir, r->plan->dir, "launches") ? opendir(dir) : NULL;
+    DIR *d = rl_path_join(dir, report, "launches") ? opendir(dir) : NULL;
     for (const struct dirent *entry; d != NULL && (entry = readdir(d)) != NULL;) {
         size_t digits = strspn(entry->d_name, "0123456789");
         if (digits > 0 && strncmp(entry->d_name + digits, ".csv", 4) == 0 &&
@@ -63,19 +65,18 @@ static void clear_launches(const lane_run *r)
     if (d != NULL) closedir(d);
 }
 
-/* An old result must not be taken for this run's, should this run be cut short. */
-static bool clear_dir(lane_run *r)
+bool rl_measure_clear(const char *dir, rl_verdict_set *v)
 {
-    static const char *const ours[] = {"samples.csv", "context.json", "verdict.json"};
+    static const char *const ours[] = {"samples.csv", "context.json", "verdict.json", "ab.json"};
     char path[RL_PATH_MAX];
     rl_error why;
-    if (!rl_path_join(path, r->plan->dir, "launches") || rl_make_dirs(path, &why) != RL_OK) {
-        rl_verdict_problem(r->v, "%.300s: cannot make the directory of the report", r->plan->dir);
+    if (!rl_path_join(path, dir, "launches") || rl_make_dirs(path, &why) != RL_OK) {
+        rl_verdict_problem(v, "%.300s: cannot make the directory of the report", dir);
         return false;
     }
     for (size_t i = 0; i < RL_COUNT(ours); i++)
-        if (rl_path_join(path, r->plan->dir, ours[i])) unlink(path);
-    clear_launches(r);
+        if (rl_path_join(path, dir, ours[i])) unlink(path);
+    clear_launches(dir);
     return true;
 }
 
@@ -89,6 +90,7 @@ static const char **arguments(lane_run *r, size_t launch, const char *out)
     for (size_t i = 0; i < mode->n_args; i++) argv[n++] = mode->args[i];
     if (mode->filter != NULL) argv[n++] = rl_pool_format(&r->pool, "--benchmark_filter=%s", mode->filter);
     if (r->model[0] != '\0') argv[n++] = rl_pool_format(&r->pool, "--model=%s", r->model);
+    if (r->plan->inject != NULL) argv[n++] = rl_pool_format(&r->pool, "--inject=%s", r->plan->inject);
     argv[n++] = rl_pool_format(&r->pool, "--launch=%zu", launch);
     argv[n++] = rl_pool_format(&r->pool, "--benchmark_out=%s", out);
     argv[n++] = "--benchmark_out_format=csv";
@@ -169,7 +171,8 @@ static rl_status append_context(lane_run *r, size_t launch, const char *path, co
         cJSON_DeleteItemFromObjectCaseSensitive(r->context, "model_identity");
         cJSON_DeleteItemFromObjectCaseSensitive(r->context, "launches");
         cJSON_DeleteItemFromObjectCaseSensitive(r->context, "lane_mode");
-        cJSON_AddStringToObject(r->context, "lane_mode", r->plan->quick ? "quick" : "full");
+        const char *mode = r->plan->quick ? "quick" : r->v->rows[0] != '\0' ? "rows" : "full";
+        cJSON_AddStringToObject(r->context, "lane_mode", mode);
         if (r->model[0] != '\0') cJSON_AddStringToObject(r->context, "model_identity", r->identity);
         r->context_of_launches = cJSON_AddArrayToObject(r->context, "launches");
     }
@@ -273,7 +276,8 @@ static void write_gathered(lane_run *r)
 static bool prepare(lane_run *r)
 {
     rl_error why;
-    if (!clear_dir(r) || !find_model(r)) return false;
+    if (!rl_measure_clear(r->plan->dir, r->v) ||
+        !rl_measure_model(r->plan->lane, r->plan->model, r->model, r->identity, r->v)) return false;
     if (rl_here_bench(r->bench, r->plan->lane->bench, r->plan->bench_dir, &why) == RL_OK) return true;
     rl_verdict_problem(r->v, "%s", why.text);
     return false;
@@ -289,6 +293,8 @@ bool rl_measure(const rl_measure_plan *plan, rl_verdict_set *v, char csv[RL_PATH
         rl_verdict_problem(v, "the path of the report is too long");
         return false;
     }
+    rl_launch_hold hold;
+    rl_launch_hold_signals(&hold);
     if (prepare(&r)) {
         const char **env = rl_launch_clean_env();
         while (done < r.launches && launch_once(&r, done + 1, env)) done++;
@@ -299,7 +305,8 @@ bool rl_measure(const rl_measure_plan *plan, rl_verdict_set *v, char csv[RL_PATH
         write_gathered(&r);
     else if (r.csv.stream != NULL)
         rl_outfile_abandon(&r.csv);
-    *caught = r.caught;
+    const int late = rl_launch_release_signals(&hold);
+    *caught = r.caught != 0 ? r.caught : late;
     v->model = rl_pool_copy(&v->pool, r.model, strlen(r.model));
     cJSON_Delete(r.context);
     rl_pool_free(&r.pool);

@@ -14,12 +14,14 @@ static const char lane_text[] =
     "{\"kind\":\"floor\",\"rows\":\"a\",\"metric\":\"bw_pct\",\"min\":1,\"of\":\"worst\"},"
     "{\"kind\":\"ceiling\",\"rows\":\"b\",\"metric\":\"max_error\",\"max\":1,\"isa\":\"avx2\"}]}";
 
-static const char baseline_text[] = "{\"schema\":1,\"lane\":\"l\",\"machine_class\":\"m\",\"bench\":\"b\","
-                                    "\"args\":[],\"_meta\":{\"timestamp\":\"t\","
-                                    "\"commit\":\"c\",\"clean\":true,\"launches\":3,\"contaminated\":0,"
+static const char baseline_text[] = "{\"schema\":2,\"lane\":\"l\",\"machine_class\":\"m\",\"bench\":\"b\","
+                                    "\"args\":[],\"_meta\":{\"timestamp\":\"2026-08-22\","
+                                    "\"commit\":\"c\",\"clean\":true,\"sessions\":[{\"timestamp\":"
+                                    "\"2026-08-22\",\"launches\":7,\"contaminated\":0}],"
                                     "\"machine\":{}},\"rows\":[{\"name\":\"a\",\"metric\":"
                                     "\"real_time\",\"unit\":\"ns\",\"better\":\"lower\",\"median\":2,"
-                                    "\"within\":-1,\"between\":1,\"launches\":[1,2,2,2,2,2,3]}]}";
+                                    "\"within\":-1,\"between\":1,\"s_w\":-1,\"s_b\":0.3,\"s_s\":-1,"
+                                    "\"launches\":[[1,2,2,2,2,2,3]]}]}";
 
 static void must(bool holds, const char *what)
 {

@@ -1,30 +1,11 @@
 /* judge.c - rows, gates and the baseline's manifest. */
 #include "gate/judge.h"
 #include "base/cpu.h"
-#include "gate/decide.h"
-#include "gate/value.h"
+#include "gate/judge_trial.h"
 #include "perf/stats.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
-
-typedef enum { SOUND, SKIPPED, UNSOUND } row_state;
-
-typedef struct {
-    rl_verdict_set *v;
-    const rl_judge_input *in;
-    row_state *states;  /* one for each row of the samples */
-    bool *gated;        /* likewise */
-    bool *compared;     /* one for each row of the baseline */
-    rl_judgement *rows; /* those that have a baseline */
-    struct {
-        size_t finding, baseline; /* by index: the findings move as they grow */
-    } * places;                   /* of each of them */
-    size_t n_judged;
-    rl_rank_null null;
-    rl_pool scratch;
-} trial;
 
 /* ---- Rows before any gate -------------------------------------------------------------------------- */
 
@@ -93,19 +74,19 @@ static bool all_skipped(const rl_sample_row *row)
     return true;
 }
 
-static void examine_rows(trial *t)
+static void examine_rows(rl_trial *t)
 {
     const rl_samples *s = t->in->samples;
     rl_pool *pool = &t->v->pool;
     for (size_t i = 0; i < s->n_rows; i++) {
         const rl_sample_row *row = &s->rows[i];
         if (all_skipped(row)) {
-            t->states[i] = SKIPPED;
+            t->states[i] = RL_ROW_SKIPPED;
             continue;
         }
         const char *problem = row_problem(s, row, pool);
         if (problem == NULL) continue;
-        t->states[i] = UNSOUND;
+        t->states[i] = RL_ROW_UNSOUND;
         rl_verdict_add(t->v, row->name, NULL, RL_BROKEN)->reason = problem;
     }
 }
@@ -132,17 +113,16 @@ static void doubt(rl_finding *f, const rl_sample_row *row, rl_pool *pool)
 }
 
 /* What is added to a verdict once it is there. */
-static void finish(trial *t, rl_finding *f, const rl_sample_row *row)
+void rl_trial_finish(rl_trial *t, rl_finding *f, const rl_sample_row *row)
 {
     if (f->verdict == RL_REGRESSED && f->gate->note != NULL)
         f->reason = rl_pool_format(&t->v->pool, "%s (%s)", f->reason, f->gate->note);
     doubt(f, row, &t->v->pool);
 }
 
-/* Every repetition's value must be finite, and above 0 where ratios are taken. */
-static const char *value_problem(const rl_sample_row *row, size_t column, const rl_gate *gate, rl_pool *pool)
+const char *rl_value_problem(const rl_sample_row *row, size_t column, const rl_gate *gate, rl_pool *pool)
 {
-    const bool ratio = gate->kind == RL_GATE_RELATIVE;
+    const bool ratio = rl_gate_needs_baseline(gate) || gate->kind == RL_GATE_RATIO;
     for (size_t i = 0; i < row->n; i++) {
         const rl_cell *cell = &row->samples[i].cells[column];
         if (ratio ? positive(cell) : isfinite(cell->value)) continue;
@@ -152,160 +132,57 @@ static const char *value_problem(const rl_sample_row *row, size_t column, const 
     return NULL;
 }
 
-static double spread(rl_side side)
+double rl_side_spread(rl_side side)
 {
     return (side.x[side.n - 1] - side.x[0]) / fabs(rl_sorted_median(side.x, side.n));
 }
 
-/* "1.52x (1.49 to 1.55)": the ratio and its interval. */
-static const char *ratio_text(rl_pool *pool, const rl_judgement *j)
+rl_side rl_trial_launches(rl_trial *t, rl_finding *f, const rl_sample_row *row, size_t column)
 {
-    return rl_pool_format(pool, "%.3fx (%.3f to %.3f)", j->ratio, j->low, j->high);
+    double *x = rl_pool_alloc(&t->scratch, row->n * sizeof *x);
+    const rl_side side = {x, rl_samples_launch_medians(row, column, x, NULL)};
+    rl_sort(x, side.n);
+    f->n_now = side.n;
+    f->spread_now = rl_side_spread(side);
+    return side;
 }
 
-static const char *inconclusive_text(rl_pool *pool, const rl_judgement *j)
-{
-    const char *ratio = ratio_text(pool, j);
-    if (j->worse <= 1 + j->margin)
-        return rl_pool_format(pool, "%s: within the margin, but %zu launches of this spread do not show it",
-                              ratio, j->n_now);
-    if (j->superiority < RL_SUPERIORITY)
-        return rl_pool_format(
-            pool, "%s: beyond the margin, but only %.0f %% of launches are worse than the baseline's", ratio,
-            100 * j->superiority);
-    return rl_pool_format(pool, "%s: beyond the margin, but %zu launches do not prove it (p = %.2g)", ratio,
-                          j->n_now, j->p_worse);
-}
-
-static void explain(const trial *t, rl_finding *f, const rl_judgement *j)
-{
-    rl_pool *pool = &t->v->pool;
-    switch (j->decision) {
-    case RL_DECIDED_PASS:
-        f->verdict = RL_PASS;
-        break;
-    case RL_DECIDED_REGRESSED:
-        f->verdict = RL_REGRESSED;
-        f->reason = rl_pool_format(pool, "%s, p = %.2g", ratio_text(pool, j), j->p_worse);
-        break;
-    case RL_DECIDED_INCONCLUSIVE:
-        f->verdict = RL_INCONCLUSIVE;
-        f->reason = inconclusive_text(pool, j);
-        break;
-    case RL_DECIDED_IMPROVED:
-        f->verdict = RL_IMPROVED;
-        f->reason =
-            rl_pool_format(pool, "%s, better beyond the margin: recalibrate to keep it", ratio_text(pool, j));
-        break;
-    case RL_UNREACHABLE:
-        f->verdict = RL_BROKEN;
-        f->reason = rl_pool_format(pool,
-                                   "%zu launches against %zu of the baseline cannot prove a regression among "
-                                   "%zu rows at %.2g for the "
-                                   "run: at least %zu launches needed",
-                                   j->n_now, j->n_before, t->n_judged, t->in->lane->level,
-                                   rl_launches_needed(j->n_before, t->n_judged, t->in->lane->level));
-        break;
-    }
-}
-
-/* Takes note of a row that has a baseline; rows are decided together, by decide_rows. */
-static void judge_relative(trial *t, rl_finding *f, rl_side now)
+const rl_baseline_row *rl_trial_baseline(rl_trial *t, rl_finding *f)
 {
     const rl_baseline *b = t->in->baseline;
-    rl_pool *pool = &t->v->pool;
     const rl_baseline_row *row = b != NULL ? rl_baseline_find(b, f->benchmark, f->metric) : NULL;
-    f->now = rl_sorted_median(now.x, now.n);
-    f->threshold = f->gate->higher ? 1 / (1 + f->gate->bound) : 1 + f->gate->bound;
     if (row == NULL) {
         f->verdict = RL_NEW;
         f->reason = b != NULL ? "not in the baseline: recalibrate to add it" : ""; /* why is said once */
-        return;
+        return NULL;
     }
-    rl_side before = {row->launches, row->n};
-    f->n_baseline = before.n;
-    f->baseline = rl_sorted_median(before.x, before.n);
-    f->spread_baseline = spread(before);
-    if (strcmp(row->unit, f->unit) != 0 || row->higher != f->gate->higher) {
-        f->verdict = RL_BROKEN;
-        f->reason = row->higher != f->gate->higher
-                        ? "the gate's direction is not the baseline's: recalibrate"
-                        : rl_pool_format(pool, "measured in '%s', the baseline in '%s'", f->unit, row->unit);
-        return;
-    }
-    t->rows = rl_pool_more(&t->scratch, t->rows, t->n_judged, sizeof *t->rows);
-    t->places = rl_pool_more(&t->scratch, t->places, t->n_judged, sizeof *t->places);
-    t->places[t->n_judged].finding = (size_t)(f - t->v->findings);
-    t->places[t->n_judged].baseline = (size_t)(row - b->rows);
-    t->rows[t->n_judged++] = rl_compare(&t->null, before, now, f->gate->higher, f->gate->bound);
+    f->n_baseline = row->n;
+    f->baseline = row->median;
+    if (strcmp(row->unit, f->unit) == 0 && row->higher == f->gate->higher) return row;
+    f->verdict = RL_BROKEN;
+    f->reason =
+        row->higher != f->gate->higher
+            ? "the gate's direction is not the baseline's: recalibrate"
+            : rl_pool_format(&t->v->pool, "measured in '%s', the baseline in '%s'", f->unit, row->unit);
+    return NULL;
 }
 
-static void decide_rows(trial *t)
-{
-    rl_decide_all(t->rows, t->n_judged, t->in->lane->level);
-    for (size_t i = 0; i < t->n_judged; i++) {
-        const rl_judgement *j = &t->rows[i];
-        rl_finding *f = &t->v->findings[t->places[i].finding];
-        t->compared[t->places[i].baseline] = j->decision != RL_UNREACHABLE;
-        f->ratio = j->ratio;
-        f->ratio_low = j->low;
-        f->ratio_high = j->high;
-        f->p = j->p_worse;
-        f->superiority = j->superiority;
-        f->detectable = j->detectable;
-        f->excess = j->worse / (1 + j->margin);
-        explain(t, f, j);
-        finish(t, f, rl_samples_find(t->in->samples, f->benchmark));
-    }
-}
-
-/* The smallest or largest of all repetitions. */
-static double extreme(const rl_sample_row *row, size_t column, bool smallest)
-{
-    double x = row->samples[0].cells[column].value;
-    for (size_t i = 1; i < row->n; i++) {
-        double y = row->samples[i].cells[column].value;
-        if (smallest ? y < x : y > x) x = y;
-    }
-    return x;
-}
-
-static void judge_absolute(trial *t, rl_finding *f, const rl_sample_row *row, size_t column, rl_side now)
-{
-    const rl_gate *gate = f->gate;
-    const bool floor = gate->kind == RL_GATE_FLOOR;
-    f->now = gate->worst ? extreme(row, column, floor) : rl_sorted_median(now.x, now.n);
-    f->threshold = gate->bound;
-    const double low = floor ? f->now : gate->bound, high = floor ? gate->bound : f->now;
-    f->excess = low > 0 && high > 0 ? high / low : low < high ? DBL_MAX : 0;
-    f->verdict = low < high ? RL_REGRESSED : RL_PASS;
-    if (f->verdict == RL_PASS) return;
-    char bound[RL_VALUE_MAX];
-    f->reason = rl_pool_format(
-        &t->v->pool, "%s is %s %s", gate->worst ? "the worst repetition" : "the median launch",
-        floor ? "below the floor of" : "above the ceiling of", rl_value_text(bound, gate->bound, f->unit));
-}
-
-static void judge_row(trial *t, const rl_gate *gate, const rl_sample_row *row, size_t column)
+static void judge_row(rl_trial *t, const rl_gate *gate, const rl_sample_row *row, size_t column)
 {
     rl_finding *f = rl_verdict_add(t->v, row->name, gate, RL_BROKEN);
-    f->unit = rl_pool_copy(&t->v->pool, rl_metric_unit(gate->metric, row->samples[0].unit),
-                           strlen(rl_metric_unit(gate->metric, row->samples[0].unit)));
-    const char *problem = value_problem(row, column, gate, &t->v->pool);
-    if (problem != NULL) {
-        f->reason = problem;
-        return;
+    const char *unit = rl_metric_unit(gate->metric, row->samples[0].unit);
+    f->unit = rl_pool_copy(&t->v->pool, unit, strlen(unit));
+    if (gate->kind != RL_GATE_PATH) {
+        const char *problem = rl_value_problem(row, column, gate, &t->v->pool);
+        if (problem != NULL) {
+            f->reason = problem;
+            return;
+        }
     }
-    double *x = rl_pool_alloc(&t->scratch, row->n * sizeof *x);
-    rl_side now = {x, rl_samples_launch_medians(row, column, x, NULL)};
-    rl_sort(x, now.n);
-    f->n_now = now.n;
-    f->spread_now = spread(now);
     if (gate->kind == RL_GATE_RELATIVE)
-        judge_relative(t, f, now);
+        rl_judge_relative(t, f, row, column);
     else
-        judge_absolute(t, f, row, column, now);
-    if (gate->kind != RL_GATE_RELATIVE) finish(t, f, row);
+        rl_judge_bound(t, f, row, column);
 }
 
 /* ---- Gates ----------------------------------------------------------------------------------------- */
@@ -318,13 +195,13 @@ static bool isa_runs(const rl_judge_input *in, const char *isa)
 }
 
 /* "rows matching ^gemv/": what stands for the benchmark where a finding is about a whole gate. */
-static rl_finding *gate_finding(trial *t, const rl_gate *gate, rl_verdict verdict)
+static rl_finding *gate_finding(rl_trial *t, const rl_gate *gate, rl_verdict verdict)
 {
     char *rows = rl_pool_format(&t->v->pool, "rows matching %s", gate->rows);
     return rl_verdict_add(t->v, rows, gate, verdict);
 }
 
-static void matches_nothing(trial *t, const rl_gate *gate)
+static void matches_nothing(rl_trial *t, const rl_gate *gate)
 {
     rl_pool *pool = &t->v->pool;
     const rl_judge_input *in = t->in;
@@ -348,24 +225,36 @@ static void matches_nothing(trial *t, const rl_gate *gate)
     }
 }
 
-static void apply_gate(trial *t, const rl_gate *gate)
+/* A ratio compares pairs: does the gate look at any? */
+static bool any_pair(const rl_trial *t, const rl_gate *gate)
 {
     const rl_samples *s = t->in->samples;
-    const bool left_out = t->in->quick && !gate->quick;
+    for (size_t i = 0; i < s->n_rows; i++)
+        if (rl_matches(&gate->matcher, s->rows[i].name) && rl_ratio_partner(s, gate, s->rows[i].name) != NULL)
+            return true;
+    return false;
+}
+
+static void apply_gate(rl_trial *t, const rl_gate *gate)
+{
+    const rl_samples *s = t->in->samples;
     const size_t column = rl_samples_column(s, gate->metric);
+    const bool has_metric = gate->kind == RL_GATE_PATH || column < s->n_columns;
+    const bool left_out = t->in->quick && !gate->quick;
+    const bool no_pairs = gate->kind == RL_GATE_RATIO && gate->optional != NULL && !any_pair(t, gate);
     bool matched = false;
     for (size_t i = 0; i < s->n_rows; i++) {
         if (!rl_matches(&gate->matcher, s->rows[i].name)) continue;
         t->gated[i] = true;
-        matched = matched || t->states[i] != SKIPPED;
-        if (!left_out && t->states[i] == SOUND && column < s->n_columns)
+        matched = matched || (t->states[i] != RL_ROW_SKIPPED && !no_pairs);
+        if (!left_out && !no_pairs && has_metric && t->states[i] == RL_ROW_SOUND)
             judge_row(t, gate, &s->rows[i], column);
     }
     if (left_out)
         gate_finding(t, gate, RL_NOT_APPLICABLE)->reason = "left out of quick runs";
     else if (!matched)
         matches_nothing(t, gate);
-    else if (column == s->n_columns)
+    else if (!has_metric)
         gate_finding(t, gate, RL_BROKEN)->reason =
             rl_pool_format(&t->v->pool, "the CSV has no column %s", gate->metric);
 }
@@ -382,11 +271,11 @@ static const rl_gate *contradicting_gate(const rl_judge_input *in, const char *n
     return NULL;
 }
 
-static void list_skipped(trial *t)
+static void list_skipped(rl_trial *t)
 {
     const rl_samples *s = t->in->samples;
     for (size_t i = 0; i < s->n_rows; i++) {
-        if (t->states[i] != SKIPPED || !t->gated[i]) continue;
+        if (t->states[i] != RL_ROW_SKIPPED || !t->gated[i]) continue;
         const char *why = s->rows[i].samples[0].message;
         const rl_gate *gate = contradicting_gate(t->in, s->rows[i].name);
         rl_finding *f =
@@ -397,12 +286,12 @@ static void list_skipped(trial *t)
     }
 }
 
-static void list_ungated(trial *t)
+static void list_ungated(rl_trial *t)
 {
     const rl_samples *s = t->in->samples;
     rl_verdict_set *v = t->v;
     for (size_t i = 0; i < s->n_rows; i++) {
-        if (t->gated[i] || t->states[i] == SKIPPED) continue;
+        if (t->gated[i] || t->states[i] == RL_ROW_SKIPPED) continue;
         v->ungated = rl_pool_more(&v->pool, v->ungated, v->n_ungated, sizeof *v->ungated);
         v->ungated[v->n_ungated++] = rl_pool_copy(&v->pool, s->rows[i].name, strlen(s->rows[i].name));
     }
@@ -415,7 +304,7 @@ static const rl_gate *gate_of(const rl_judge_input *in, const rl_baseline_row *r
     *now = false;
     for (size_t g = 0; g < in->lane->n_gates && !*now; g++) {
         const rl_gate *gate = &in->lane->gates[g];
-        if (gate->kind != RL_GATE_RELATIVE || strcmp(gate->metric, row->metric) != 0 ||
+        if (!rl_gate_needs_baseline(gate) || strcmp(gate->metric, row->metric) != 0 ||
             !rl_matches(&gate->matcher, row->name))
             continue;
         any = gate;
@@ -424,7 +313,7 @@ static const rl_gate *gate_of(const rl_judge_input *in, const rl_baseline_row *r
     return any;
 }
 
-static void check_manifest(trial *t)
+static void check_manifest(rl_trial *t)
 {
     const rl_judge_input *in = t->in;
     const rl_lane_mode *mode = rl_lane_mode_of(in->lane, in->quick);
@@ -442,7 +331,7 @@ static void check_manifest(trial *t)
         t->v->expected++;
         t->v->compared += t->compared[i];
         const rl_sample_row *found = rl_samples_find(in->samples, row->name);
-        if (found != NULL && t->states[found - in->samples->rows] != SKIPPED) continue;
+        if (found != NULL && t->states[found - in->samples->rows] != RL_ROW_SKIPPED) continue;
         rl_finding *f = rl_verdict_add(t->v, row->name, gate, RL_BROKEN);
         f->baseline = row->median;
         f->n_baseline = row->n;
@@ -454,7 +343,7 @@ static void check_manifest(trial *t)
 
 /* ---- All of it ------------------------------------------------------------------------------------- */
 
-static void count_repetitions(trial *t)
+static void count_repetitions(rl_trial *t)
 {
     const rl_samples *s = t->in->samples;
     for (size_t i = 0; i < s->n_samples; i++) {
@@ -465,7 +354,7 @@ static void count_repetitions(trial *t)
 
 void rl_judge(rl_verdict_set *v, const rl_judge_input *in)
 {
-    trial t = {.v = v, .in = in};
+    rl_trial t = {.v = v, .in = in};
     v->lane = in->lane;
     if (in->origin != NULL && in->origin->dry_run)
         rl_verdict_problem(v, "the samples are of a dry run: one iteration each, nothing to judge by");
@@ -476,7 +365,7 @@ void rl_judge(rl_verdict_set *v, const rl_judge_input *in)
             rl_pool_alloc(&t.scratch, in->baseline != NULL ? in->baseline->n_rows * sizeof *t.compared : 1);
         examine_rows(&t);
         for (size_t g = 0; g < in->lane->n_gates; g++) apply_gate(&t, &in->lane->gates[g]);
-        decide_rows(&t);
+        rl_decide_relatives(&t);
         list_skipped(&t);
         list_ungated(&t);
         if (in->baseline != NULL) check_manifest(&t);
@@ -484,7 +373,6 @@ void rl_judge(rl_verdict_set *v, const rl_judge_input *in)
     } else if (v->n_problems == 0) {
         rl_verdict_problem(v, "there are no samples");
     }
-    rl_rank_null_free(&t.null);
     rl_pool_free(&t.scratch);
     rl_verdict_close(v);
 }

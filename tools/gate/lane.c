@@ -12,18 +12,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kinds[] = {
-    [RL_GATE_RELATIVE] = "relative", [RL_GATE_FLOOR] = "floor", [RL_GATE_CEILING] = "ceiling", NULL};
+static const char *const kinds[] = {[RL_GATE_RELATIVE] = "relative", [RL_GATE_EXACT] = "exact",
+                                    [RL_GATE_FLOOR] = "floor",       [RL_GATE_CEILING] = "ceiling",
+                                    [RL_GATE_QUALITY] = "quality",   [RL_GATE_RATIO] = "ratio",
+                                    [RL_GATE_PATH] = "path",         NULL};
 
-#define GATE_KEYS "kind", "rows", "metric", "note", "quick", "isa", "optional"
+/* clang-format off */
+#define GATE_KEYS "kind", "rows", "note", "quick", "isa", "optional"
 static const char *const gate_keys[][12] = {
-    [RL_GATE_RELATIVE] = {GATE_KEYS, "better", "margin", NULL},
-    [RL_GATE_FLOOR] = {GATE_KEYS, "min",    "of",     NULL},
-    [RL_GATE_CEILING] = {GATE_KEYS, "max",    "of",     NULL},
+    [RL_GATE_RELATIVE] = {GATE_KEYS, "metric", "better", "margin", "control", NULL},
+    [RL_GATE_EXACT]    = {GATE_KEYS, "metric", "better", "tolerance", NULL},
+    [RL_GATE_FLOOR]    = {GATE_KEYS, "metric", "min", "of", NULL},
+    [RL_GATE_CEILING]  = {GATE_KEYS, "metric", "max", "of", NULL},
+    [RL_GATE_QUALITY]  = {GATE_KEYS, "metric", "max", "of", NULL},
+    [RL_GATE_RATIO]    = {GATE_KEYS, "metric", "better", "from", "to", "min", NULL},
+    [RL_GATE_PATH]     = {GATE_KEYS, "kernel", NULL},
 };
 #undef GATE_KEYS
+/* clang-format on */
 
 const char *rl_gate_kind_name(rl_gate_kind kind) { return kinds[kind]; }
+
+bool rl_gate_needs_baseline(const rl_gate *gate)
+{
+    return gate->kind == RL_GATE_RELATIVE || gate->kind == RL_GATE_EXACT;
+}
 
 bool rl_plain_name(const char *text)
 {
@@ -36,7 +49,7 @@ bool rl_plain_name(const char *text)
 bool rl_lane_needs_baseline(const rl_lane *lane)
 {
     for (size_t g = 0; g < lane->n_gates; g++)
-        if (lane->gates[g].kind == RL_GATE_RELATIVE) return true;
+        if (rl_gate_needs_baseline(&lane->gates[g])) return true;
     return false;
 }
 
@@ -71,8 +84,7 @@ static const char *pattern_problem(const char *text)
     return strlen(text) <= LONGEST ? NULL : "a pattern of at most 512 bytes";
 }
 
-/* Compiles a pattern. One that is refused matches nothing, but can be freed. */
-static const char *read_pattern(const rl_node *n, rl_pool *pool, regex_t *matcher)
+const char *rl_pattern_read(const rl_node *n, rl_pool *pool, regex_t *matcher)
 {
     char why[128];
     const char *text = rl_node_text(n, pool), *expected = pattern_problem(text);
@@ -117,7 +129,7 @@ static void read_quick(rl_lane *lane, const rl_node *root)
     rl_node launches = rl_node_find(&quick, "launches"), filter = rl_node_find(&quick, "filter");
     if (launches.value != NULL) lane->quick.launches = rl_node_whole(&launches, 1, RL_LAUNCHES_MAX);
     if (filter.value == NULL) return;
-    lane->quick.filter = read_pattern(&filter, &lane->pool, &lane->quick.matcher);
+    lane->quick.filter = rl_pattern_read(&filter, &lane->pool, &lane->quick.matcher);
     if (lane->quick.filter[0] == '-' || strcmp(lane->quick.filter, "all") == 0)
         rl_node_refuse(&filter, "'%.4s' means something else to --benchmark_filter", lane->quick.filter);
 }
@@ -135,46 +147,118 @@ static void read_model(rl_lane *lane, const rl_node *root)
     lane->model.seed = rl_node_whole(&seed, 0, UINT32_MAX);
 }
 
-static const char *read_isa(const rl_node *gate, rl_pool *pool)
+/* The tier; of a path gate also "best". */
+static void read_isa(const rl_node *gate_node, rl_gate *gate, rl_pool *pool)
 {
     uint32_t cpu;
     rl_error why;
-    rl_node n = rl_node_find(gate, "isa");
-    if (n.value == NULL) return NULL;
+    rl_node n = rl_node_find(gate_node, "isa");
+    if (n.value == NULL) return;
     const char *name = rl_node_text(&n, pool);
+    gate->best = gate->kind == RL_GATE_PATH && strcmp(name, "best") == 0;
+    if (gate->best) return;
+    gate->isa = name;
     if (rl_cpu_named(name, &cpu, &why) == RL_ERR_ARG) rl_node_refuse(&n, "%.200s", why.text);
-    return name;
 }
 
-static void read_bound(const rl_node *n, rl_gate *gate)
+static bool read_better(const rl_node *n)
 {
-    static const char *const directions[] = {"lower", "higher", NULL}, *const of[] = {"median", "worst",
-                                                                                      NULL};
-    if (gate->kind == RL_GATE_RELATIVE) {
-        rl_node better = rl_node_at(n, "better"), margin = rl_node_at(n, "margin");
-        gate->higher = rl_node_word(&better, directions) == 1;
-        gate->bound = rl_node_number(&margin, 0.001, 1);
-        return;
-    }
+    static const char *const directions[] = {"lower", "higher", NULL};
+    rl_node better = rl_node_at(n, "better");
+    return rl_node_word(&better, directions) == 1;
+}
+
+static void read_relative(const rl_node *n, rl_gate *gate)
+{
+    static const char *const controls[] = {"read_bw", "peak", NULL};
+    static const char *const shares[] = {"bw_pct", "peak_pct", "ref_ratio"};
+    rl_node margin = rl_node_at(n, "margin"), control = rl_node_find(n, "control");
+    gate->higher = read_better(n);
+    gate->bound = rl_node_number(&margin, 0.001, 1);
+    if (control.value == NULL) return;
+    gate->control = controls[rl_node_word(&control, controls)];
+    for (size_t i = 0; i < RL_COUNT(shares); i++)
+        if (strcmp(gate->metric, shares[i]) == 0)
+            rl_node_refuse(&control, "%s is a ratio within the run: there is nothing to correct", shares[i]);
+}
+
+static void read_exact(const rl_node *n, rl_gate *gate)
+{
+    rl_node tolerance = rl_node_at(n, "tolerance");
+    gate->higher = read_better(n);
+    gate->bound = rl_node_number(&tolerance, 0, 0.01);
+}
+
+/* A floor, a ceiling, or a quality gate. */
+static void read_limit(const rl_node *n, rl_gate *gate)
+{
+    static const char *const of[] = {"median", "worst", NULL};
     rl_node bound = rl_node_at(n, gate->kind == RL_GATE_FLOOR ? "min" : "max"), which = rl_node_find(n, "of");
     gate->higher = gate->kind == RL_GATE_FLOOR;
     gate->bound = rl_node_number(&bound, -DBL_MAX, DBL_MAX);
-    gate->worst = which.value != NULL && rl_node_word(&which, of) == 1;
+    gate->worst = which.value != NULL ? rl_node_word(&which, of) == 1 : gate->kind == RL_GATE_QUALITY;
+}
+
+static void read_ratio(const rl_node *n, rl_gate *gate, rl_pool *pool)
+{
+    rl_node from = rl_node_at(n, "from"), to = rl_node_at(n, "to"), min = rl_node_at(n, "min");
+    gate->higher = true;
+    gate->metric_higher = read_better(n);
+    gate->from = rl_node_text(&from, pool);
+    gate->to = rl_node_text(&to, pool);
+    gate->bound = rl_node_number(&min, 1e-9, 1e9);
+    if (strcmp(gate->from, gate->to) == 0)
+        rl_node_refuse(&to, "is what \"from\" is: a row has no ratio to itself");
+}
+
+static void read_path(const rl_node *n, rl_gate *gate, rl_pool *pool)
+{
+    rl_node kernel = rl_node_find(n, "kernel");
+    gate->metric = "";
+    if (kernel.value != NULL)
+        gate->kernel = rl_pattern_read(&kernel, pool, &gate->kernel_matcher);
+    else if (gate->isa == NULL && !gate->best)
+        rl_node_refuse(n, "expected isa, kernel or both: this gate cannot fail");
+}
+
+static void read_kind(const rl_node *n, rl_gate *gate, rl_pool *pool)
+{
+    switch (gate->kind) {
+    case RL_GATE_RELATIVE:
+        read_relative(n, gate);
+        break;
+    case RL_GATE_EXACT:
+        read_exact(n, gate);
+        break;
+    case RL_GATE_FLOOR:
+    case RL_GATE_CEILING:
+    case RL_GATE_QUALITY:
+        read_limit(n, gate);
+        break;
+    case RL_GATE_RATIO:
+        read_ratio(n, gate, pool);
+        break;
+    case RL_GATE_PATH:
+        read_path(n, gate, pool);
+        break;
+    }
 }
 
 static void read_gate(const rl_node *n, rl_gate *gate, rl_pool *pool)
 {
-    rl_node kind = rl_node_at(n, "kind"), rows = rl_node_at(n, "rows"), metric = rl_node_at(n, "metric");
-    rl_node quick = rl_node_find(n, "quick");
+    rl_node kind = rl_node_at(n, "kind"), rows = rl_node_at(n, "rows"), quick = rl_node_find(n, "quick");
     gate->kind = (rl_gate_kind)rl_node_word(&kind, kinds);
     rl_node_keys(n, gate_keys[gate->kind]);
-    gate->rows = read_pattern(&rows, pool, &gate->matcher);
-    gate->metric = rl_node_text(&metric, pool);
+    gate->rows = rl_pattern_read(&rows, pool, &gate->matcher);
+    if (gate->kind != RL_GATE_PATH) {
+        rl_node metric = rl_node_at(n, "metric");
+        gate->metric = rl_node_text(&metric, pool);
+    }
     gate->quick = quick.value == NULL || rl_node_bool(&quick);
-    gate->isa = read_isa(n, pool);
+    read_isa(n, gate, pool);
     gate->optional = optional_text(n, "optional", pool);
     gate->note = optional_text(n, "note", pool);
-    read_bound(n, gate);
+    read_kind(n, gate, pool);
 }
 
 static void read_gates(rl_lane *lane, const rl_node *root)
@@ -188,17 +272,9 @@ static void read_gates(rl_lane *lane, const rl_node *root)
 
 static void read_lane(rl_lane *lane, const char *name, const rl_node *root)
 {
-    static const char *const keys[] = {"schema",
-                                       "lane",
-                                       "about",
-                                       "bench",
-                                       "args",
-                                       "launches",
-                                       "timeout_s",
-                                       "model",
-                                       "quick",
-                                       "gates",
-                                       "false_reds_per_100_runs",
+    static const char *const keys[] = {"schema", "lane",     "about",     "bench",
+                                       "args",   "launches", "timeout_s", "stale_after_days",
+                                       "model",  "quick",    "gates",     "false_reds_per_100_runs",
                                        NULL};
     rl_node_keys(root, keys);
     rl_node schema = rl_node_at(root, "schema"), own = rl_node_at(root, "lane"),
@@ -212,6 +288,8 @@ static void read_lane(rl_lane *lane, const char *name, const rl_node *root)
     lane->bench = read_name(&bench, &lane->pool);
     lane->full.launches = rl_node_whole(&launches, 1, RL_LAUNCHES_MAX);
     lane->timeout_s = rl_node_number(&timeout, 0.1, 86400);
+    rl_node stale = rl_node_find(root, "stale_after_days");
+    lane->stale_after_days = stale.value != NULL ? rl_node_whole(&stale, 1, 36500) : RL_LANE_STALE_AFTER_DAYS;
     rl_node reds = rl_node_find(root, "false_reds_per_100_runs");
     lane->level = (reds.value != NULL ? rl_node_number(&reds, 0.001, 20) : 1) / 100;
     read_args(root, &lane->full, &lane->pool);
@@ -241,7 +319,10 @@ rl_status rl_lane_parse(rl_lane *lane, const char *name, const char *file, const
 
 void rl_lane_free(rl_lane *lane)
 {
-    for (size_t i = 0; i < lane->n_gates; i++) regfree(&lane->gates[i].matcher);
+    for (size_t i = 0; i < lane->n_gates; i++) {
+        regfree(&lane->gates[i].matcher);
+        if (lane->gates[i].kernel != NULL) regfree(&lane->gates[i].kernel_matcher);
+    }
     if (lane->quick.filter != NULL) regfree(&lane->quick.matcher);
     rl_pool_free(&lane->pool);
     memset(lane, 0, sizeof *lane);

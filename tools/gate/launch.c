@@ -20,6 +20,15 @@
 enum { TAIL_BYTES = 512 };
 
 /* What one pipe brings: the first bytes that fit (keep_first) or the last. */
+/* What asks us to end. */
+static const int requests[] = {SIGINT, SIGTERM, SIGHUP};
+
+static void requests_to_end(sigset_t *set)
+{
+    sigemptyset(set);
+    for (size_t i = 0; i < RL_COUNT(requests); i++) sigaddset(set, requests[i]);
+}
+
 typedef struct {
     int fd;
     char *bytes;
@@ -86,9 +95,11 @@ static void become(const running *r, int out, int err, int report)
     int null = open("/dev/null", O_RDWR);
     dup2(null, STDIN_FILENO);
     dup2(out >= 0 ? out : null, STDOUT_FILENO);
-    dup2(err, STDERR_FILENO);
+    if (!r->launch->loud) dup2(err, STDERR_FILENO);
     if (null > STDERR_FILENO) close(null);
-    sigprocmask(SIG_SETMASK, &r->before, NULL);
+    sigset_t mask = r->before; /* of a caller who holds signals: they are not the child's to hold */
+    for (size_t i = 0; i < RL_COUNT(requests); i++) sigdelset(&mask, requests[i]);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
     if (env != NULL)
         execvpe(r->launch->argv[0], (char *const *)r->launch->argv, (char *const *)env);
     else
@@ -217,11 +228,10 @@ void rl_launch_run(const rl_launch *launch, rl_launch_result *result)
     r.out = (sink){.fd = -1, .bytes = launch->out, .keep_first = true};
     if (launch->out != NULL) r.out.room = launch->out_size - 1;
 
-    static const int ours[] = {SIGCHLD, SIGINT, SIGTERM, SIGHUP};
     sigset_t watched;
     struct sigaction standard = {.sa_handler = SIG_DFL}, child_before;
-    sigemptyset(&watched);
-    for (size_t i = 0; i < RL_COUNT(ours); i++) sigaddset(&watched, ours[i]);
+    requests_to_end(&watched);
+    sigaddset(&watched, SIGCHLD);
     sigaction(SIGCHLD, &standard, &child_before); /* ignored, it would leave no child to wait for */
     sigprocmask(SIG_BLOCK, &watched, &r.before);
     r.signals = signalfd(-1, &watched, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -273,4 +283,20 @@ const char **rl_launch_clean_env(void)
     }
     env[kept] = NULL;
     return env;
+}
+
+void rl_launch_hold_signals(rl_launch_hold *hold)
+{
+    sigset_t set;
+    requests_to_end(&set);
+    sigprocmask(SIG_BLOCK, &set, &hold->before);
+}
+
+int rl_launch_release_signals(const rl_launch_hold *hold)
+{
+    sigset_t set;
+    requests_to_end(&set);
+    const int caught = sigtimedwait(&set, NULL, &(struct timespec){0});
+    sigprocmask(SIG_SETMASK, &hold->before, NULL);
+    return caught > 0 ? caught : 0;
 }

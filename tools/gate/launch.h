@@ -6,6 +6,8 @@
 #ifndef RL_LAUNCH_H
 #define RL_LAUNCH_H
 
+#include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct {
@@ -14,6 +16,7 @@ typedef struct {
     double timeout_s;
     char *out; /* gets standard output, terminated and cut to out_size; NULL: it is thrown away */
     size_t out_size;
+    bool loud; /* standard error goes where ours does, and is not kept */
 } rl_launch;
 
 typedef enum { RL_LAUNCH_EXITED, RL_LAUNCH_KILLED, RL_LAUNCH_TIMED_OUT, RL_LAUNCH_NOT_STARTED } rl_launch_end;
@@ -27,6 +30,15 @@ typedef struct {
 } rl_launch_result;
 
 void rl_launch_run(const rl_launch *launch, rl_launch_result *result);
+
+/* From here on, requests to end (interrupt, hang-up, termination) wait, also between launches: the next launch
+ * reports the first as `caught`, and otherwise rl_launch_release returns it (0: there was none). */
+typedef struct {
+    sigset_t before;
+} rl_launch_hold;
+
+void rl_launch_hold_signals(rl_launch_hold *hold);
+int rl_launch_release_signals(const rl_launch_hold *hold);
 
 /* "exited with status 3", "was killed by signal 11 (Segmentation fault)", "did not end within 120 s and was
  * killed", "cannot be started: No such file or directory", and what it said last. Returns out. */

@@ -14,29 +14,36 @@
 
 #include <cjson/cJSON.h>
 
+const rl_part *rl_parts_read(const rl_node *object, rl_pool *pool, size_t *count)
+{
+    rl_part *parts = NULL;
+    size_t n = 0;
+    *count = 0;
+    if (object->value == NULL) return NULL;
+    if (!cJSON_IsObject(object->value)) {
+        rl_node_refuse(object, "expected an object");
+        return NULL;
+    }
+    const cJSON *member;
+    cJSON_ArrayForEach(member, object->value)
+    {
+        rl_node value = rl_node_find(object, member->string);
+        if (!cJSON_IsString(member)) rl_node_refuse(&value, "expected text");
+        const char *text = cJSON_IsString(member) ? member->valuestring : "";
+        parts = rl_pool_more(pool, parts, n, sizeof *parts);
+        parts[n++] = (rl_part){rl_pool_printable(pool, member->string, strlen(member->string)),
+                               rl_pool_printable(pool, text, strlen(text))};
+    }
+    *count = n;
+    return parts;
+}
+
 void rl_machine_read(rl_machine *m, const rl_node *class, const rl_node *made_of, rl_pool *pool)
 {
     m->class = rl_node_text(class, pool);
     if (m->class[0] != '\0' && !rl_plain_name(m->class)) /* it becomes a directory's name */
         rl_node_refuse(class, "is not the name of a machine class");
-    rl_part *parts = NULL;
-    m->n_parts = 0;
-    if (made_of->value == NULL) return;
-    if (!cJSON_IsObject(made_of->value)) {
-        rl_node_refuse(made_of, "expected an object");
-        return;
-    }
-    const cJSON *member;
-    cJSON_ArrayForEach(member, made_of->value)
-    {
-        rl_node n = rl_node_find(made_of, member->string);
-        if (!cJSON_IsString(member)) rl_node_refuse(&n, "expected text");
-        const char *value = cJSON_IsString(member) ? member->valuestring : "";
-        parts = rl_pool_more(pool, parts, m->n_parts, sizeof *parts);
-        parts[m->n_parts++] = (rl_part){rl_pool_printable(pool, member->string, strlen(member->string)),
-                                        rl_pool_printable(pool, value, strlen(value))};
-    }
-    m->parts = parts;
+    m->parts = rl_parts_read(made_of, pool, &m->n_parts);
 }
 
 static const char *value_of(const rl_machine *m, const char *key)
@@ -75,13 +82,19 @@ static void read_context(rl_origin *o, const rl_node *root)
     rl_node machine = rl_node_at(root, "machine"), kernel = rl_node_find(&machine, "kernel");
     rl_node model = rl_node_find(root, "model_identity"), load = rl_node_find(root, "load_avg");
     rl_node mode = rl_node_find(root, "lane_mode");
+    rl_node date = rl_node_find(root, "date");
     rl_machine_read(&o->machine, &class, &made_of, &o->pool);
     o->commit = rl_node_text(&commit, &o->pool);
     o->dirty = rl_node_bool(&dirty);
     o->dry_run = dry_run.value != NULL && rl_node_bool(&dry_run);
+    rl_node injected = rl_node_find(root, "injected");
+    o->injected = injected.value != NULL;
     o->kernel = text_or(&kernel, "", &o->pool);
     o->model = text_or(&model, "", &o->pool);
     o->mode = text_or(&mode, "", &o->pool);
+    o->date = text_or(&date, "", &o->pool);
+    rl_node code = rl_node_find(root, "code");
+    o->code = rl_parts_read(&code, &o->pool, &o->n_code);
     o->load = (double)NAN;
     if (load.value == NULL || rl_node_count(&load) == 0) return;
     rl_node minute = rl_node_first(&load);

@@ -23,10 +23,14 @@ typedef struct {
     rl_machine machine;
     const char *commit; /* what the bench was built from; "unknown" */
     bool dirty, dry_run;
+    bool injected;      /* rows of it were made slower on purpose (perf/inject.h) */
     const char *kernel; /* of the operating system; "" unknown */
     const char *model;  /* which model file it ran on, rl_model_identity; "" none */
     const char *mode;   /* of the lane's run: "full" or "quick"; "" unknown */
+    const char *date;   /* when its first launch began, as date.h reads it; "" unknown */
     double load;        /* one-minute average when the first launch began; NaN unknown */
+    const rl_part *code; /* hashes of the bench's object code by what it is: "gemv/avx512", "common" */
+    size_t n_code;       /* 0: not known */
 } rl_origin;
 
 /* Errors: RL_ERR_IO, RL_ERR_FORMAT; *o is empty then, and may be freed. */
@@ -36,6 +40,9 @@ rl_status rl_origin_parse(rl_origin *o, const char *file, const char *data, size
  * `ridgeline run` leaves it. */
 rl_status rl_origin_read(rl_origin *o, const char *csv, rl_error *err);
 void rl_origin_free(rl_origin *o);
+
+/* An object of texts, as parts; *n is 0 where it is absent. */
+const rl_part *rl_parts_read(const rl_node *object, rl_pool *pool, size_t *n);
 
 /* Reads "machine_class" and the object `made_of`, for origins and baselines alike. */
 void rl_machine_read(rl_machine *m, const rl_node *class, const rl_node *made_of, rl_pool *pool);

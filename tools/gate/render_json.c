@@ -1,15 +1,4 @@
-/* render_json.c - verdict.json.
- *
- *   schema, tool, lane, mode ("full" or "quick"), exit_code, outcome, machine_class, samples, model
- *   baseline    {state, path, reason}
- *   summary     {expected, compared, regressed, broken, inconclusive, waived, improved, same_code, new,
- *                not_applicable, pass,
- *                ungated, repetitions, contaminated}
- *   problems    [text]   what broke the run as a whole
- *   findings    worst first, [{benchmark, verdict, reason, gate, rows, metric, unit, better, baseline, now,
- *                ratio, ratio_low, ratio_high, p, superiority, detectable, threshold, excess,
- *                launches_baseline, launches_now, spread_baseline, spread_now}], as in verdict.h
- *   ungated     [text]   rows that no gate looks at */
+/* render_json.c - verdict.json. What it holds is docs/verdict.schema.json, and a test compares the two. */
 #include "base/file.h"
 #include "gate/render.h"
 #include "perf/env.h"
@@ -22,7 +11,10 @@
 static cJSON *texts(const char *const *items, size_t n)
 {
     cJSON *array = cJSON_CreateArray();
-    for (size_t i = 0; i < n; i++) cJSON_AddItemToArray(array, cJSON_CreateString(items[i]));
+    rl_pool pool = {0};
+    for (size_t i = 0; i < n; i++)
+        cJSON_AddItemToArray(array, cJSON_CreateString(rl_pool_printable(&pool, items[i], strlen(items[i]))));
+    rl_pool_free(&pool);
     return array;
 }
 
@@ -32,6 +24,7 @@ static cJSON *finding_json(const rl_finding *f)
     rl_json_text(to, "benchmark", f->benchmark);
     rl_json_text(to, "verdict", rl_verdict_name(f->verdict));
     rl_json_text(to, "reason", f->reason);
+    rl_json_text(to, "reproduce", f->reproduce);
     if (f->gate != NULL) {
         rl_json_text(to, "gate", rl_gate_kind_name(f->gate->kind));
         rl_json_text(to, "rows", f->gate->rows);
@@ -81,8 +74,14 @@ static cJSON *verdict_json(const rl_verdict_set *v)
     rl_json_text(to, "tool", tool);
     rl_json_text(to, "lane", v->lane_name);
     rl_json_text(to, "mode", v->quick ? "quick" : "full");
+    rl_json_text(to, "rows", v->rows);
     cJSON_AddNumberToObject(to, "exit_code", v->exit_code);
     rl_json_text(to, "outcome", rl_exit_meaning(v->exit_code));
+    rl_json_text(to, "diagnosis", v->diagnosis);
+    rl_json_text(to, "command", v->command);
+    rl_json_text(to, "commit", v->commit);
+    cJSON_AddBoolToObject(to, "dirty", v->dirty);
+    cJSON_AddBoolToObject(to, "injected", v->injected);
     rl_json_text(to, "machine_class", v->machine_class);
     rl_json_text(to, "samples", v->csv);
     rl_json_text(to, "model", v->model);

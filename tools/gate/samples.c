@@ -16,7 +16,19 @@
 /* ---- Columns --------------------------------------------------------------------------------------- */
 
 /* What a column's cells are. */
-typedef enum { NUMBER, NAME, UNIT, ERROR, MESSAGE, LAUNCH, REPETITION, CONTAMINATED, IGNORED } meaning;
+typedef enum {
+    NUMBER,
+    NAME,
+    UNIT,
+    ERROR,
+    MESSAGE,
+    LAUNCH,
+    REPETITION,
+    CONTAMINATED,
+    ISA,
+    LABEL,
+    IGNORED
+} meaning;
 
 static const struct {
     const char *name;
@@ -32,8 +44,8 @@ static const struct {
     {"launch",          LAUNCH,       true },
     {"repetition",      REPETITION,   true },
     {"contaminated",    CONTAMINATED, true },
-    {"isa",             IGNORED,      false},
-    {"label",           IGNORED,      false},
+    {"isa",             ISA,          false},
+    {"label",           LABEL,        false},
     {"cache",           IGNORED,      false},
     {"counter_quality", IGNORED,      false},
 };
@@ -69,6 +81,9 @@ typedef struct {
     const char *name;
     size_t cell; /* of a NUMBER */
 } column;
+
+/* Before its first field; these two columns may be missing. */
+static const rl_sample blank = {.isa = "", .label = ""};
 
 /* What the parser's callbacks share. The first error stays. */
 typedef struct {
@@ -193,6 +208,12 @@ static void data_field(reader *r, const char *text, size_t n)
     case MESSAGE:
         to->message = rl_pool_printable(pool, text, n);
         break;
+    case ISA:
+        to->isa = rl_pool_printable(pool, text, n);
+        break;
+    case LABEL:
+        to->label = rl_pool_printable(pool, text, n);
+        break;
     case ERROR:
         to->outcome = read_outcome(r, text, n);
         break;
@@ -254,7 +275,7 @@ static void on_record(int end, void *arg)
     s->samples = rl_pool_more(&s->pool, s->samples, s->n_samples, sizeof *s->samples);
     s->samples[s->n_samples++] = r->sample;
     r->field = 0;
-    r->sample = (rl_sample){0};
+    r->sample = blank;
 }
 
 /* A line of text, its line feed included? A carriage return before that is. */
@@ -330,7 +351,7 @@ rl_status rl_samples_parse(rl_samples *s, const char *file, const char *data, si
     reader *r = rl_pool_alloc(&s->pool, sizeof *r);
     r->s = s;
     r->file = file;
-    r->sample = (rl_sample){0};
+    r->sample = blank;
     struct csv_parser parser;
     csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL);
     if (n > RL_SAMPLES_BYTES_MAX)
@@ -392,6 +413,13 @@ size_t rl_samples_column(const rl_samples *s, const char *name)
     return i;
 }
 
+size_t rl_samples_launch_length(const rl_sample_row *row, size_t first)
+{
+    size_t n = 1;
+    while (first + n < row->n && row->samples[first + n].launch == row->samples[first].launch) n++;
+    return n;
+}
+
 size_t rl_samples_launch_medians(const rl_sample_row *row, size_t index, double *out, double *within)
 {
     rl_pool scratch = {0};
@@ -399,8 +427,8 @@ size_t rl_samples_launch_medians(const rl_sample_row *row, size_t index, double 
     double *ranges = rl_pool_alloc(&scratch, row->n * sizeof *ranges);
     size_t launches = 0, n_ranges = 0;
     for (size_t first = 0, n; first < row->n; first += n) {
-        for (n = 0; first + n < row->n && row->samples[first + n].launch == row->samples[first].launch; n++)
-            values[n] = row->samples[first + n].cells[index].value;
+        n = rl_samples_launch_length(row, first);
+        for (size_t i = 0; i < n; i++) values[i] = row->samples[first + i].cells[index].value;
         rl_sort(values, n);
         double median = rl_sorted_median(values, n);
         out[launches++] = median;

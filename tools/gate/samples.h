@@ -5,6 +5,7 @@
  *   name, iterations, real_time, time_unit, error_occurred, error_message, launch, repetition, contaminated
  * and every other column is of numbers that a gate may name, but for the texts
  *   label, isa, cache, counter_quality
+ * of which the last two are not kept.
  * An empty cell was not measured. error_occurred is empty where a time was measured, "true" where the case
  * failed, "false" where it was skipped; error_message says why.
  *
@@ -36,6 +37,7 @@ typedef enum { RL_SAMPLE_MEASURED, RL_SAMPLE_SKIPPED, RL_SAMPLE_FAILED } rl_samp
 
 typedef struct {
     const char *name, *unit, *message; /* "" where there is none */
+    const char *isa, *label;           /* likewise: the tier that ran, and what the bench says of it */
     size_t launch, repetition, line;   /* line: where it ends in the file, from 1 */
     rl_sample_outcome outcome;
     bool contaminated;
@@ -71,6 +73,9 @@ const rl_sample_row *rl_samples_find(const rl_samples *s, const char *name);
 
 /* The column's index, or n_columns where there is none. */
 size_t rl_samples_column(const rl_samples *s, const char *name);
+
+/* How many repetitions the launch has that begins with row->samples[first]. */
+size_t rl_samples_launch_length(const rl_sample_row *row, size_t first);
 
 /* One process launch is one observation: fills out[] with the medians (of the column with that index) of the
  * launches' repetitions, and *within (which may be NULL) with the middle one of their ranges over their

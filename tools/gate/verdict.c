@@ -1,5 +1,6 @@
 /* verdict.c - collecting findings and settling the exit code. */
 #include "gate/verdict.h"
+#include "gate/reproduce.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -19,6 +20,7 @@ static const char *const state_names[] = {
     [RL_BASELINE_MISSING] = "missing",
     [RL_BASELINE_OTHER] = "not comparable",
     [RL_BASELINE_UNREADABLE] = "unreadable",
+    [RL_BASELINE_STALE] = "stale",
 };
 
 /* The order of precedence, strongest first. */
@@ -53,7 +55,12 @@ void rl_verdict_open(rl_verdict_set *v, const char *lane_name, bool quick)
         .csv = "",
         .baseline_path = "",
         .model = "",
+        .commit = "",
+        .rows = "",
+        .command = "",
+        .report = "",
         .baseline_reason = "",
+        .diagnosis = "",
     };
     v->lane_name = rl_pool_printable(&v->pool, lane_name, strlen(lane_name));
 }
@@ -88,6 +95,7 @@ rl_finding *rl_verdict_add(rl_verdict_set *v, const char *benchmark, const rl_ga
         .excess = none,
         .spread_baseline = none,
         .spread_now = none,
+        .reproduce = "",
     };
     return f;
 }
@@ -117,25 +125,40 @@ static int finding_order(const void *pa, const void *pb)
 
 static bool judged(const rl_verdict_set *v)
 {
-    return v->count[RL_PASS] + v->count[RL_REGRESSED] + v->count[RL_IMPROVED] + v->count[RL_INCONCLUSIVE] > 0;
+    static const rl_verdict judgements[] = {RL_REGRESSED, RL_INCONCLUSIVE, RL_WAIVED,
+                                            RL_IMPROVED,  RL_SAME_CODE,    RL_PASS};
+    size_t n = 0;
+    for (size_t i = 0; i < RL_COUNT(judgements); i++) n += v->count[judgements[i]];
+    return n > 0;
+}
+
+bool rl_finding_fails(const rl_finding *f)
+{
+    return f->verdict == RL_REGRESSED || f->verdict == RL_BROKEN ||
+           (f->verdict == RL_INCONCLUSIVE && f->excess > 1);
+}
+
+bool rl_verdict_comparable(const rl_verdict_set *v)
+{
+    return v->baseline_state == RL_BASELINE_USED || v->baseline_state == RL_BASELINE_NOT_NEEDED;
 }
 
 void rl_verdict_close(rl_verdict_set *v)
 {
     if (v->n_findings > 0) qsort(v->findings, v->n_findings, sizeof *v->findings, finding_order);
     memset(v->count, 0, sizeof v->count);
-    bool suspicion = false;
+    bool failed = false;
     for (size_t i = 0; i < v->n_findings; i++) {
-        const rl_finding *f = &v->findings[i];
+        rl_finding *f = &v->findings[i];
         v->count[f->verdict]++;
-        suspicion = suspicion || (f->verdict == RL_INCONCLUSIVE && f->excess > 1);
+        failed = failed || rl_finding_fails(f);
+        f->reproduce = rl_reproduce(v, f);
     }
-    const bool comparable =
-        v->baseline_state == RL_BASELINE_USED || v->baseline_state == RL_BASELINE_NOT_NEEDED;
+    const bool comparable = rl_verdict_comparable(v);
     if (comparable && v->n_problems == 0 && v->count[RL_BROKEN] == 0 && !judged(v))
         rl_verdict_problem(v, "nothing was judged: no row came under a gate that applies here");
-    v->exit_code = v->count[RL_REGRESSED] > 0                                  ? RL_EXIT_REGRESSION
-                   : v->count[RL_BROKEN] > 0 || v->n_problems > 0 || suspicion ? RL_EXIT_BROKEN
-                   : !comparable                                               ? RL_EXIT_NO_BASELINE
-                                                                               : RL_EXIT_PASS;
+    v->exit_code = v->count[RL_REGRESSED] > 0    ? RL_EXIT_REGRESSION
+                   : failed || v->n_problems > 0 ? RL_EXIT_BROKEN
+                   : !comparable                 ? RL_EXIT_NO_BASELINE
+                                                 : RL_EXIT_PASS;
 }

@@ -55,6 +55,7 @@ typedef struct {
     double excess;            /* how far on the wrong side, as a ratio; above 1 is bad */
     size_t n_baseline, n_now; /* launches */
     double spread_baseline, spread_now; /* range of launches over their median */
+    const char *reproduce; /* a command line that measures and judges it again; "" for PASS. rl_verdict_close */
 } rl_finding;
 
 typedef enum {
@@ -63,6 +64,8 @@ typedef enum {
     RL_BASELINE_MISSING,    /* none for this class of machines, or the class is not known */
     RL_BASELINE_OTHER,      /* of another class, another model or other arguments */
     RL_BASELINE_UNREADABLE, /* or of another schema */
+    RL_BASELINE_STALE,      /* older than the lane allows, or from the future */
+    RL_BASELINE_STATES
 } rl_baseline_state;
 
 typedef struct {
@@ -71,10 +74,17 @@ typedef struct {
     const char *lane_name;
     bool quick;
     const char *machine_class, *csv, *baseline_path, *model; /* "" unknown */
+    const char *commit;  /* what the bench was built from; "" unknown */
+    bool dirty;          /* and from changes that are in no commit */
+    bool injected;       /* rows of it were made slower on purpose: the bench flag --inject */
+    const char *rows;    /* an ERE: only these were asked for; "" all. rl_verdict_narrow */
+    const char *command; /* that led here, without --rows: "ridgeline run gemv --quick"; "" unknown */
+    const char *report;  /* the directory that has verdict.json; "" none */
     rl_baseline_state baseline_state;
     const char *baseline_reason; /* why it is not usable, and what to do; "" */
     rl_finding *findings;        /* worst first once rl_verdict_close has sorted them */
     size_t n_findings;
+    const char *diagnosis; /* why most rows moved together: one sentence in the place of forty; "" they did not */
     const char **problems; /* what broke the run as a whole */
     size_t n_problems;
     const char **ungated; /* rows that no gate looks at */
@@ -95,6 +105,13 @@ void rl_verdict_problem(rl_verdict_set *v, const char *fmt, ...) RL_PRINTF(2, 3)
 
 /* Sorts, counts, and settles the exit code. May be called again after more was added. */
 void rl_verdict_close(rl_verdict_set *v);
+
+/* True where the finding alone keeps the exit code from being 0: REGRESSED, BROKEN, and what is INCONCLUSIVE and
+ * seems to be worse than the margin allows. */
+bool rl_finding_fails(const rl_finding *f);
+
+/* True where the lane's relative gates could be judged, or there are none; else the exit code is 3 at best. */
+bool rl_verdict_comparable(const rl_verdict_set *v);
 
 /* The worse of two exit codes. */
 int rl_exit_worst(int a, int b);

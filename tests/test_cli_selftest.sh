@@ -1,0 +1,168 @@
+#!/bin/sh
+# test_cli_selftest.sh RIDGELINE - the gate's own test from end to end, on a bench program that is a shell script with
+# times that depend on the launch alone: what is slower on purpose is found, nothing else is; a load comes and goes; a
+# test that was ended goes on; what it measured is no baseline.
+set -u
+ridgeline=$1
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp" || exit 1
+failures=0
+checks=0
+
+fail() {
+    failures=$((failures + 1))
+    echo "FAILED: $*"
+    sed 's/^/    | /' "$tmp/out"
+}
+
+# expect CODE WHAT COMMAND...: runs it, its output in $tmp/out.
+expect() {
+    code=$1 what=$2
+    shift 2
+    checks=$((checks + 1))
+    "$@" >"$tmp/out" 2>&1
+    got=$?
+    [ $got = "$code" ] || fail "$what: exit status $got, expected $code"
+}
+
+says() {
+    checks=$((checks + 1))
+    grep -qF -- "$1" "${2:-$tmp/out}" || fail "'$1' expected in ${2:-the output of the last command}"
+}
+
+says_not() {
+    checks=$((checks + 1))
+    ! grep -qF -- "$1" "${2:-$tmp/out}" || fail "'$1' not expected in ${2:-the output of the last command}"
+}
+
+lines_are() { # COUNT PATTERN FILE
+    checks=$((checks + 1))
+    [ "$(grep -cE -- "$2" "$3")" = "$1" ] || fail "$3 has $(grep -cE -- "$2" "$3") lines with '$2', expected $1"
+}
+
+mkdir -p bin baselines/lanes
+cat >baselines/lanes/fake.json <<'LANE'
+{
+  "schema": 1, "lane": "fake", "bench": "bench_fake", "launches": 7, "timeout_s": 60,
+  "gates": [
+    {"kind": "relative", "rows": "^fake/", "metric": "real_time", "better": "lower", "margin": 0.1}
+  ]
+}
+LANE
+cat >bin/bench_fake <<'BENCH'
+#!/bin/sh
+filter=. rule='^nothing$' percent=0 injected=
+for argument; do
+    case $argument in
+    --benchmark_filter=*) filter=${argument#*=} ;;
+    --benchmark_out=*) out=${argument#*=} ;;
+    --launch=*) launch=${argument#*=} ;;
+    --inject=*) rule=${argument#*=} percent=${rule##*=+} rule=${rule%=*} percent=${percent%\%} ;;
+    --benchmark_out_format=csv) ;;
+    *) echo "unknown argument $argument" >&2; exit 64 ;;
+    esac
+done
+emit() { # NAME TIME
+    echo "$1" | grep -qE -- "$filter" || return 0
+    slow=0
+    if echo "$1" | grep -qE -- "$rule"; then slow=$percent; fi
+    echo "$1,10,$(awk "BEGIN { print $2 * (1 + $slow / 100) * ${SLOWER:-1} }"),ns,,,$launch,0,0"
+}
+[ "$percent" = 0 ] || injected=', "injected": [{"name": "x", "percent": 1}]'
+{
+    echo "name,iterations,real_time,time_unit,error_occurred,error_message,launch,repetition,contaminated"
+    emit fake/a.1+ 100$launch
+    emit fake/b 200$launch
+    emit fake/axx1 300$launch
+} >"$out"
+cat >"$out.context.json" <<CONTEXT
+{"machine_class": "box-1", "machine_class_of": {"cores": "1"}, "load_avg": [0.01, 1, 2],
+ "build": {"commit": "0123456789ab", "dirty": false}, "machine": {"kernel": "Linux"}$injected}
+CONTEXT
+BENCH
+chmod +x bin/bench_fake
+
+selftest() { "$ridgeline" selftest --lane fake --bench-dir bin "$@"; }
+log=reports/selftest-fake/log.csv
+
+# ---- Finds what is slower, and nothing else; under load, too ----
+expect 0 "eight runs" selftest --runs 8 --inject 20 --load 'echo $$ >>load.pids; sleep 600'
+says "no load: 0 of 2 runs with nothing changed were red (0 to "
+says "2 of 2 slower rows found"
+says "under load: 0 of 2"
+says "baseline, session 2 of 2"
+lines_are 9 '' $log
+lines_are 4 '^[0-9]+,same,[01],-,0,0,0,' $log
+lines_are 4 '^[0-9]+,slower,[01],fake/[ab].*,0\.32,1,1,0,1,' $log
+lines_are 4 '^[2367],[a-z]+,1,' $log
+checks=$((checks + 1))
+[ "$(wc -l <load.pids)" = 4 ] || fail "the load was started $(wc -l <load.pids) times, expected 4"
+for pid in $(cat load.pids); do
+    checks=$((checks + 1))
+    ! kill -0 "$pid" 2>/dev/null || fail "the load is still there"
+done
+
+# ---- Goes on where it was ----
+cp $log before
+expect 0 "four more" selftest --runs 12 --inject 20 --load 'sleep 600'
+says_not "baseline, session"
+lines_are 13 '' $log
+checks=$((checks + 1))
+head -n 9 $log | cmp -s - before || fail "what was measured before has changed"
+expect 0 "no more to do" selftest --runs 12
+says "no load: 0 of 3"
+lines_are 13 '' $log
+
+# ---- What it measured is no baseline; judged it may be ----
+injected=reports/selftest-fake/run/samples.csv # of run 11, a slower one
+expect 2 "a baseline of slowed rows" "$ridgeline" recalibrate fake --csv $injected --allow-no-git --reason "no reason"
+says "slower on purpose"
+"$ridgeline" compare --lane fake --csv $injected --baseline reports/selftest-fake/baseline.json >out 2>&1
+says "slower on purpose"
+
+# ---- A gate that is red for nothing is found out ----
+expect 0 "a baseline" selftest --runs 1 --report slower
+expect 1 "slower as a whole" env SLOWER=1.5 "$ridgeline" selftest --lane fake --bench-dir bin --runs 9 --report slower
+says "4 of 5 runs with nothing changed were red"
+
+# ---- What cannot be found out ----
+expect 2 "a load that ends" selftest --runs 4 --report ends --load true
+says "the load had ended before the run was over"
+lines_are 3 '' ends/log.csv
+expect 2 "no bench" "$ridgeline" selftest --lane fake --bench-dir nowhere --runs 2 --report none
+says "no program bench_fake"
+for line in "7,same,0,-,0,0,0,0,0,0.1" "garbage" "2,same,0,-,0,0,0,0,0,0.1,9"; do
+    head -n 3 ends/log.csv >cut
+    { cat cut; echo "$line"; } >ends/log.csv
+    expect 2 "a log with $line" selftest --runs 4 --report ends
+    says "line 4 is not run 2 of such a log"
+done
+rm reports/selftest-fake/baseline.json
+expect 2 "a log without its baseline" selftest --runs 14
+says "its baseline is gone"
+
+# ---- Only some rows ----
+expect 0 "one row" selftest --runs 4 --rows 'fake/b' --report some
+lines_are 2 ',slower,0,fake/b,' some/log.csv
+
+# ---- Made up ----
+expect 0 "made-up runs" "$ridgeline" selftest --runs 20 --generator heavy --report made
+says "heavy"
+says_not "bimodal"
+lines_are 1 '^heavy,0.5,.*,none,ridgeline,' made/selftest.csv
+expect 1 "a drift beyond the margin" "$ridgeline" selftest --runs 50 --generator drift --amplitude 400
+says "There are more false reds than allowed."
+
+# ---- Bad usage ----
+expect 64 "no such generator" "$ridgeline" selftest --generator white
+expect 64 "no such lane" "$ridgeline" selftest --lane ../x --runs 1
+expect 64 "neither hours nor runs" selftest
+expect 64 "a lane and made-up samples" selftest --runs 1 --rules
+expect 64 "a load without a lane" "$ridgeline" selftest --load true
+expect 64 "an amplitude of all generators" "$ridgeline" selftest --amplitude 10
+expect 64 "a correlation of 1" "$ridgeline" selftest --generator autocorrelated --amplitude 100
+expect 64 "an amplitude of none" "$ridgeline" selftest --generator lognormal --amplitude 5
+
+echo "$checks checks, $failures failed"
+[ $failures = 0 ]

@@ -1,0 +1,17 @@
+/* reproduce.h - the command line that measures and judges one row again. */
+#ifndef RL_REPRODUCE_H
+#define RL_REPRODUCE_H
+
+#include "gate/verdict.h"
+
+/* One word for a shell: as it is where that is safe, else in single quotes. In the pool. */
+const char *rl_shell_word(rl_pool *pool, const char *text);
+
+/* An ERE that matches this text and no other: "^gemv/q4_0$". In the pool. */
+const char *rl_exact_pattern(rl_pool *pool, const char *text);
+
+/* v->command with the finding's row, `ridgeline run gemv --rows '^gemv/q4_0$'` (of a ratio gate with the row that it is
+ * compared with, too); without --rows where the finding is about a whole gate. "" for PASS, and where the command is not known. In v's pool. */
+const char *rl_reproduce(rl_verdict_set *v, const rl_finding *f);
+
+#endif
