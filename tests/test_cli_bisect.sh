@@ -79,6 +79,12 @@ before() {
 before >"$tmp/before"
 
 bisect() { "$ridgeline" bisect --lane fake --row fake/b --build 'sh build.sh' "$@"; }
+modelled() { # the lane needs a model
+    mkdir -p "$tmp/modelled/lanes"
+    sed 's/"launches"/"model": {"preset": "tinyllama-1.1b", "format": "q4_0", "seed": 1}, &/' baselines/lanes/fake.json \
+        >"$tmp/modelled/lanes/fake.json"
+    bisect --good c1 --bad c32 --baselines "$tmp/modelled" "$@"
+}
 untouched() {
     before >"$tmp/after"
     checks=$((checks + 1))
@@ -142,6 +148,17 @@ says "first slow commit: $(git rev-parse s2250)"
 says "That alone is not shown to be a regression"
 untouched "small steps"
 
+# What goes wrong in a step's comparison is no commit's fault: here the lane's file is gone, so that ab ends with 64.
+cp -r baselines "$tmp/vanishing"
+expect 2 "steps that cannot compare" "$ridgeline" bisect --good c1 --bad c32 --lane fake --row fake/b \
+    --baselines "$tmp/vanishing" --build "sh build.sh && case \$BUILD in */step) rm -f '$tmp/vanishing/lanes/fake.json' ;; esac"
+says "ridgeline ab: no lanes in"
+says "no single commit was found"
+untouched "steps that cannot compare"
+expect 2 "a model that is not there" modelled --model "$tmp/none.gguf"
+says "none.gguf"
+untouched "a model that is not there"
+
 # ---- Bad usage ----
 expect 64 "no such commit" bisect --good c1 --bad nosuch
 says "--bad: 'nosuch' is no commit here"
@@ -178,6 +195,27 @@ interrupted "while it compares" reports/bisect/ends/launches/5.csv \
 interrupted "while it bisects" reports/bisect/steps/fake/launches/5.csv \
     --build 'cp bench_fake mode "$BUILD"/ && case $BUILD in */step) echo "wait=0.2 $(cat mode)" >"$BUILD/mode" ;; esac'
 interrupted "while it builds" "$tmp/building" --build "touch '$tmp/building'; sleep 600"
+
+# A second signal does not keep it from tidying up.
+mkdir "$tmp/slow"
+cat >"$tmp/slow/git" <<GIT
+#!/bin/sh
+case "\$*" in *"worktree remove"*) touch "$tmp/tidying"; sleep 1 ;; esac
+exec $(command -v git) "\$@"
+GIT
+chmod +x "$tmp/slow/git"
+rm "$tmp/building"
+PATH="$tmp/slow:$PATH" "$ridgeline" bisect --good c1 --bad c32 --lane fake --row fake/b \
+    --build "touch '$tmp/building'; sleep 600" >"$tmp/out" 2>&1 &
+pid=$!
+for file in building tidying; do
+    while [ ! -e "$tmp/$file" ] && kill -0 $pid 2>/dev/null; do sleep 0.1; done
+    kill -INT $pid
+done
+status=0
+wait $pid 2>/dev/null || status=$?
+is "the end of a bisection interrupted twice" $status 130
+untouched "interrupted twice"
 
 echo "$checks checks, $failures failed"
 [ $failures = 0 ]

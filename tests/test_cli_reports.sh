@@ -59,6 +59,7 @@ for argument; do
 done
 {
     echo "name,iterations,real_time,time_unit,error_occurred,error_message,launch,repetition,contaminated,max_error"
+    [ -z "${ROWS:-}" ] || seq -f "fake/a-%.0f,10,100,ns,,,$launch,0,0,0" "$ROWS"
     for row in "fake/a+b 0" "fake/b 1" "fake/c 0"; do
         echo "${row% *}" | grep -qE -- "$filter" && echo "${row% *},10,100,ns,,,$launch,0,0,${row#* }"
     done
@@ -111,6 +112,20 @@ done
 expect 2 "a summary that cannot be written" env GITHUB_ACTIONS=true GITHUB_STEP_SUMMARY=nowhere/summary \
     "$ridgeline" run fake --bench-dir bin --rows '^fake/a'
 says "nowhere/summary: cannot add to it"
+
+# ---- More rows than samples.csv may have: refused as soon as the first launch tells ----
+expect 2 "700 rows, 100 times" env ROWS=700 "$ridgeline" run fake --bench-dir bin --launches 100
+says "launch 1: it has 702 lines"
+says "by 100 launches samples.csv would become larger than it may be"
+[ ! -e reports/fake/launches/2.csv ] || fail "a second launch of too many rows"
+expect 1 "700 rows, three times" env ROWS=700 "$ridgeline" run fake --bench-dir bin --launches 3
+
+# ---- A comparison that is cut short leaves no earlier verdict ----
+expect 1 "a comparison" "$ridgeline" compare --lane fake --csv reports/fake/samples.csv --report cut
+[ -e cut/verdict.json ] || fail "no verdict"
+(ulimit -f 0 && "$ridgeline" compare --lane fake --csv reports/fake/samples.csv --report cut) >/dev/null 2>&1
+[ ! -e cut/verdict.json ] || fail "the verdict of an earlier comparison"
+expect 1 "a run as before" run
 
 # ---- Some rows ----
 expect 0 "rows that pass" run --rows 'fake/a[+]'

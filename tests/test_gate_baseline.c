@@ -23,11 +23,13 @@ static const char good[] =
     " \"rows\": [\n"
     "  {\"name\":\"b\",\"metric\":\"real_time\",\"unit\":\"ns\",\"better\":\"lower\",\"median\":20,\n"
     "   \"within\":-1,\"between\":1,\"s_w\":-1,\"s_b\":0.5,\"s_s\":0.2,\"launches\":[[30,10],[20]],\n"
-    "   \"control\":[[3e9,1e9],[2e9]],\"beta\":0.5,\"note\":\"slow start\"},\n"
+    "   \"control\":[[3e9,1e9],[2e9]],\"control_of\":\"peak\",\"beta\":0.5,\"note\":\"slow start\"},\n"
     "  "
     "{\"name\":\"a\",\"metric\":\"tokens\",\"better\":\"higher\",\"median\":1.5,\"within\":0.1,\"between\":0,"
     "\n"
-    "   \"s_w\":0.1,\"s_b\":-1,\"s_s\":0,\"launches\":[[1.5],[1.5]]}\n"
+    "   \"s_w\":0.1,\"s_b\":-1,\"s_s\":0,\"launches\":[[1.5,1.5],[1.5]]},\n"
+    "  {\"name\":\"a\",\"metric\":\"misses\",\"better\":\"lower\",\"median\":0,\"within\":-1,\n"
+    "   \"between\":-1,\"s_w\":-1,\"s_b\":-1,\"s_s\":-1,\"launches\":[[0,0],[0]]}\n"
     " ]}\n";
 
 static rl_status parse(rl_baseline *b, const char *text, rl_error *err)
@@ -41,7 +43,7 @@ static void rows_are_found_by_name_and_metric(void **state)
     rl_baseline b;
     rl_error err = {0};
     if (parse(&b, good, &err) != RL_OK) fail_msg("%s", err.text);
-    assert_int_equal(b.n_rows, 2);
+    assert_int_equal(b.n_rows, 3);
     assert_string_equal(b.rows[0].name, "a"); /* sorted */
     const rl_baseline_row *row = rl_baseline_find(&b, "b", "real_time");
     assert_non_null(row);
@@ -50,6 +52,9 @@ static void rows_are_found_by_name_and_metric(void **state)
     assert_true(row->control[0] == 1e9 && row->control[1] == 2e9 &&
                 row->control[2] == 3e9); /* as the launches go */
     assert_true(row->beta == 0.5 && row->control_median == 2e9);
+    assert_string_equal(row->control_of, "peak");
+    assert_null(rl_baseline_find(&b, "a", "tokens")->control_of);
+    assert_true(rl_baseline_find(&b, "a", "misses")->median == 0); /* a count may be 0 */
     assert_true(isnan(row->within) && isnan(row->s_w) && fabs(row->s_b - log(3) / sqrt(2)) < 1e-12);
     assert_string_equal(row->note, "slow start");
     assert_null(rl_baseline_find(&b, "b", "tokens"));
@@ -90,7 +95,12 @@ static void whatever_is_wrong_is_named_with_its_place(void **state)
         {"\"metric\":\"real_time\"", "\"metric\":\"\"", "$.rows[0].metric: expected text"},
         {"\"median\":20", "\"median\":19.9", "$.rows[0].median: is 19.9, but the launches' median is 20"},
         {"[[30,10],[20]]", "[[30,11],[21]]", "$.rows[0].median: is 20, but the launches' median is 21"},
-        {"[[30,10],[20]]", "[[30,0],[20]]", "$.rows[0].launches[0][1]: is 0"},
+        {"[[30,10],[20]]", "[[30,0],[20]]", "$.rows[0].launches: 1 of 3 are 0, expected numbers above 0"},
+        {"[[30,10],[20]]", "[[0,0],[0]]", "$.rows[0].launches: 3 of 3 are 0"}, /* a row with readings is of times */
+        {"[[0,0],[0]]", "[[0,0],[1]]", "$.rows[2].launches: 2 of 3 are 0"},
+        {"[[0,0],[0]]", "[[0],[0]]", "$.rows[2].launches[0]: has 1 launches, expected 2 as in _meta"},
+        {"[[0,0],[0]]", "[[0,0],[0,0]]", "$.rows[2].launches[1]: has 2 launches, expected 1 as in _meta"},
+        {"\"launches\": 2", "\"launches\": 3", "$.rows[0].launches[0]: has 2 launches, expected 3 as in _meta"},
         {"[[30,10],[20]]", "[[30,-10],[20]]", "$.rows[0].launches[0][1]: is -10"},
         {"[[30,10],[20]]", "[[30,1e999],[20]]", "$.rows[0].launches[0][1]: the number is too large"},
         {"[[30,10],[20]]", "[[30,null],[20]]", "$.rows[0].launches[0][1]: expected a number"},
@@ -98,11 +108,14 @@ static void whatever_is_wrong_is_named_with_its_place(void **state)
         {"[[30,10],[20]]", "[[30,10,20]]", "$.rows[0].launches: has 1 sessions, expected 2"},
         {"[[30,10],[20]]", "[30,10]", "$.rows[0].launches[0]: expected an array"},
         {"[[30,10],[20]]", "30", "$.rows[0].launches: expected an array"},
-        {"[[3e9,1e9],[2e9]]", "[[3e9],[1e9,2e9]]", "$.rows[0].control: is not grouped as the launches are"},
-        {"[[3e9,1e9],[2e9]]", "[[3e9,1e9],[2e9,2e9]]", "$.rows[0].control: is not grouped as"},
+        {"[[3e9,1e9],[2e9]]", "[[3e9],[1e9,2e9]]", "$.rows[0].control[0]: has 1 launches, expected 2"},
+        {"[[3e9,1e9],[2e9]]", "[[3e9,1e9],[2e9,2e9]]", "$.rows[0].control[1]: has 2 launches, expected 1"},
         {"[[3e9,1e9],[2e9]]", "[[3e9,0],[2e9]]", "$.rows[0].control[0][1]: is 0"},
-        {",\"beta\":0.5", "", "$.rows[0]: control and beta go together"},
-        {"\"control\":[[3e9,1e9],[2e9]],", "", "$.rows[0]: control and beta go together"},
+        {",\"beta\":0.5", "", "$.rows[0]: control, control_of and beta go together"},
+        {"\"control\":[[3e9,1e9],[2e9]],", "", "$.rows[0]: control, control_of and beta go together"},
+        {"\"control_of\":\"peak\",", "", "$.rows[0]: control, control_of and beta go together"},
+        {"\"control_of\":\"peak\"", "\"control_of\":\"moon\"",
+         "$.rows[0].control_of: is 'moon', expected read_bw or peak"},
         {"\"beta\":0.5", "\"beta\":1.5", "$.rows[0].beta: is 1.5"},
         {"\"better\":\"lower\"", "\"better\":\"less\"", "$.rows[0].better: is 'less'"},
         {"\"within\":-1", "\"within\":-2", "$.rows[0].within: is -2"},
@@ -193,13 +206,14 @@ static void fill(rl_baseline *b)
         {"y", "renamed \"z\""}
     };
     static rl_session sessions[] = {
-        {"2026-08-22T09:00:00Z", 4, (double)NAN, 0.25},
-        {"2026-08-22T10:00:00Z", 4, 0.5,         0   }
+        {"2026-08-22T09:00:00Z", 5, (double)NAN, 0.25},
+        {"2026-08-22T10:00:00Z", 3, 0.5,         0   }
     };
     static const char *args[] = {"--a=\"b\""};
-    static double z[] = {300.00001, 100, 200, 250, 120, 220, 320, 420}, a[] = {1.0 / 3, 1};
+    static double z[] = {300.00001, 100, 200, 250, 120, 220, 320, 420},
+                  a[] = {1, 1, 1, 1, 1, 1.0 / 3, 1.0 / 3, 1.0 / 3};
     static double r[] = {1e10 / 3, 1e10, 5e9, 4e9, 8.4e9, 4.6e9, 3.2e9, 2.4e9};
-    static size_t first_five[] = {0, 0, 0, 0, 0, 1, 1, 1}, each[] = {0, 1};
+    static size_t first_five[] = {0, 0, 0, 0, 0, 1, 1, 1};
     *b = (rl_baseline){
         .lane = "gemv",
         .bench = "bench_gemv",
@@ -225,6 +239,7 @@ static void fill(rl_baseline *b)
                                           .unit = "ns",
                                           .launches = z,
                                           .control = r,
+                                          .control_of = "read_bw",
                                           .session = first_five,
                                           .n = 8,
                                           .within = (double)NAN,
@@ -235,8 +250,8 @@ static void fill(rl_baseline *b)
                                           .unit = "",
                                           .higher = true,
                                           .launches = a,
-                                          .session = each,
-                                          .n = 2,
+                                          .session = first_five,
+                                          .n = 8,
                                           .within = 0.5,
                                           .s_w = 0.25});
 }
@@ -261,14 +276,15 @@ static void what_is_written_is_read_back(void **state)
     assert_true(fabs(z->beta - 1) < 0.02 && z->beta <= 1); /* the readings go as one over the times */
     assert_string_equal(z->note, "a \"note\"");
     assert_true(a != NULL && a->higher && a->launches[0] == 0.333333 && a->within == 0.5 && a->note == NULL);
-    assert_true(a->s_w == 0.25 && isnan(a->s_b) && fabs(a->s_s - log(3) / sqrt(2)) < 1e-6 &&
+    assert_string_equal(z->control_of, "read_bw");
+    assert_true(a->s_w == 0.25 && a->s_b == 0 && fabs(a->s_s - log(3) / sqrt(2)) < 1e-6 &&
                 a->control == NULL);
     assert_string_equal(again.machine.parts[0].value, "A \"quoted\" CPU");
     assert_string_equal(again.args[0], "--a=\"b\"");
     assert_string_equal(again.reason, "why not");
     assert_true(again.n_sessions == 2 && isnan(again.sessions[0].load) &&
                 again.sessions[0].contaminated == 0.25);
-    assert_true(again.sessions[1].load == 0.5 && again.sessions[1].launches == 4);
+    assert_true(again.sessions[1].load == 0.5 && again.sessions[1].launches == 3);
     assert_true(again.n_code == 1 && strcmp(again.code[0].value, "ff") == 0);
     assert_string_equal(rl_baseline_gone(&again, "y"), "renamed \"z\"");
     rl_baseline_free(&again);
@@ -279,14 +295,13 @@ static void what_is_written_is_read_back(void **state)
     size_t n;
     assert_int_equal(rl_file_read(path, 1 << 16, &text, &n, &err), RL_OK);
     util_assert_contains(
-        text,
-        "\"rows\": [\n    {\"name\":\"a\",\"metric\":\"rate\",\"better\":\"higher\",\"median\":0.666667,"
-        "\"within\":0.5,\"between\":1,\"s_w\":0.25,\"s_b\":-1,\"s_s\":0.776837,"
-        "\"launches\":[[0.333333],[1]]},\n    {\"name\":\"z\",");
+        text, "\"rows\": [\n    {\"name\":\"a\",\"metric\":\"rate\",\"better\":\"higher\",\"median\":1,"
+              "\"within\":0.5,\"between\":0.666667,\"s_w\":0.25,\"s_b\":0,\"s_s\":0.776837,"
+              "\"launches\":[[1,1,1,1,1],[0.333333,0.333333,0.333333]]},\n    {\"name\":\"z\",");
     util_assert_contains(
         text, "\"launches\":[[100,120,200,250,300],[220,320,420]],\"control\":[[10000000000,8400000000,");
     util_assert_contains(
-        text, "\n    \"sessions\": [\n      {\"timestamp\":\"2026-08-22T09:00:00Z\",\"launches\":4,"
+        text, "\n    \"sessions\": [\n      {\"timestamp\":\"2026-08-22T09:00:00Z\",\"launches\":5,"
               "\"contaminated\":0.25},\n      {");
     util_assert_contains(text,
                          "\n  },\n  \"code\": {\n    \"common\": \"ff\"\n  },\n  \"gone\": {\n    \"y\":");

@@ -97,8 +97,8 @@ static void add_row(const char *name, const char *isa, double times, double band
         rows + used, sizeof rows - used,
         "%s{\"name\":\"%s\",\"metric\":\"real_time\",\"unit\":\"ns\",\"better\":\"lower\",\"median\":103,"
         "\"within\":-1,\"between\":0.06,\"s_w\":-1,\"s_b\":0.02,\"s_s\":-1,"
-        "\"launches\":[[100,101,102,103,104,105,106]],\"control\":[[200,200,200,200,200,200,200]],\"beta\":"
-        "0}",
+        "\"launches\":[[100,101,102,103,104,105,106]],\"control\":[[200,200,200,200,200,200,200]],"
+        "\"control_of\":\"read_bw\",\"beta\":0}",
         used > 0 ? "," : "", name);
     for (int i = 0; i < 7; i++)
         util_csv_line("%s,1,%.9g,ns,,,%d,0,0,%s,%.9g,50,0.01", name, (100 + i) * times, i + 1, isa,
@@ -411,6 +411,42 @@ static void a_control_variate_takes_the_machine_out(void **state)
     free(text);
 }
 
+/* Readings of the arithmetic peak say nothing of how a row follows the bandwidth. */
+static void readings_of_another_control_variate_are_broken(void **state)
+{
+    (void)state;
+    util_trial t;
+    start();
+    add_row("k/a", "avx2", 1, 1);
+    char *text = util_replaced(rows, "\"read_bw\"", "\"peak\"");
+    util_judge(&t, &(util_setup){.gates = CONTROLLED, .csv = util_csv, .baseline = text});
+    util_expect(&t, "k/a", RL_BROKEN,
+                "the gate corrects it by read_bw, the baseline's readings are of peak: recalibrate");
+    assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
+    util_judge_end(&t);
+    util_judge(&t,
+               &(util_setup){.gates = RELATIVE, .csv = util_csv, .baseline = text}); /* nothing corrected */
+    util_expect(&t, "k/a", RL_PASS, "");
+    util_judge_end(&t);
+    free(text);
+}
+
+static void a_correction_beyond_the_numbers_there_are_is_broken(void **state)
+{
+    (void)state;
+    util_trial t;
+    start();
+    add_row("k/a", "avx2", 1, 1e300);
+    char *follows = util_replaced(rows, "\"beta\":0}", "\"beta\":1}");
+    char *text =
+        util_replaced(follows, "[[200,200,200,200,200,200,200]]", "[[1e-9,1e-9,1e-9,1e-9,1e-9,1e-9,1e-9]]");
+    util_judge(&t, &(util_setup){.gates = CONTROLLED, .csv = util_csv, .baseline = text});
+    util_expect(&t, "k/a", RL_BROKEN, "corrected by its control variate it is no number");
+    util_judge_end(&t);
+    free(text);
+    free(follows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -428,6 +464,8 @@ int main(void)
         cmocka_unit_test(a_machine_that_is_taken_out_explains_nothing),
         cmocka_unit_test(rows_that_stay_have_no_diagnosis),
         cmocka_unit_test(a_control_variate_takes_the_machine_out),
+        cmocka_unit_test(readings_of_another_control_variate_are_broken),
+        cmocka_unit_test(a_correction_beyond_the_numbers_there_are_is_broken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,12 +86,37 @@ static void too_few_launches_decide_nothing(void **state)
     assert_int_equal(decide(base, 3, slow, 3, false, 0.1).decision, RL_UNREACHABLE);
     assert_int_equal(decide(base, 10, slow, 2, false, 0.1).decision, RL_UNREACHABLE);
     assert_int_equal(decide(base, 10, slow, 3, false, 0.1).decision, RL_DECIDED_REGRESSED);
-    assert_int_equal(rl_launches_needed(10, 1, 0.01), 3);
-    assert_int_equal(rl_launches_needed(3, 1, 0.01), 7);
-    assert_int_equal(rl_launches_needed(5, 1, 0.01), 4); /* 1/126 */
-    assert_int_equal(rl_launches_needed(1, 1, 0.01), 99);
-    assert_int_equal(rl_launches_needed(10, 60, 0.01), 6); /* 60/8008 */
-    assert_int_equal(rl_launches_needed(1, 60, 0.01), 1001);
+    assert_int_equal(rl_launches_needed(10, 1, 0.01, 1000), 3);
+    assert_int_equal(rl_launches_needed(3, 1, 0.01, 1000), 7);
+    assert_int_equal(rl_launches_needed(5, 1, 0.01, 1000), 4); /* 1/126 */
+    assert_int_equal(rl_launches_needed(5, 1, 0.01, 3), 0);
+    assert_int_equal(rl_launches_needed(10, 60, 0.01, 1000), 6); /* 60/8008 */
+    assert_int_equal(rl_launches_needed(1, 60, 0.01, 1000), 0);
+    assert_int_equal(rl_launches_needed(1, 1, 0.01, 99), 0); /* the 100 values are not counted any more */
+    /* 60 of the baseline against 4 give no p below 4.6e-4: of 50 rows none could ever regress */
+    static double many[60], few[] = {1000, 1001, 1002, 1003, 1004};
+    for (size_t i = 0; i < 60; i++) many[i] = 100 + (double)i / 10;
+    assert_true(!rl_reachable(60, 4, 50, 0.01) && rl_reachable(56, 4, 50, 0.01) &&
+                rl_reachable(60, 5, 50, 0.01));
+    assert_int_equal(rl_launches_needed(60, 50, 0.01, 1000), 5);
+    rl_judgement rows[50];
+    rl_rank_null null = {0};
+    for (size_t m = 4; m <= 5; m++) {
+        for (size_t i = 0; i < 50; i++)
+            rows[i] = rl_compare(&null, (rl_side){many, 60}, (rl_side){few, m}, false, 0.1);
+        rl_decide_all(rows, 50, 0.01);
+        assert_int_equal(rows[0].decision, m == 4 ? RL_UNREACHABLE : RL_DECIDED_REGRESSED);
+    }
+    rl_rank_null_free(&null);
+}
+
+static void launches_far_from_the_others_are_counted_and_count(void **state)
+{
+    (void)state;
+    const double base[] = {97, 98, 99, 100, 101, 102, 103, 300}, now[] = {50, 98, 99, 100, 101, 102, 400};
+    const rl_judgement j = decide(base, 8, now, 7, false, 0.10), same = decide(base, 7, base, 7, false, 0.10);
+    assert_true(j.outliers_before == 1 && j.outliers_now == 2 && j.n_before == 8 && j.n_now == 7);
+    assert_true(same.outliers_before == 0 && same.outliers_now == 0);
 }
 
 /* The same launches that prove a regression of one row prove none among forty. */
@@ -266,6 +291,60 @@ static void too_few_launches_are_a_broken_measurement(void **state)
     assert_int_equal(t.v.compared, 0);
     assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
     util_judge_end(&t);
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_row("k/a", steady, 7, 50, 0);
+    char *one = util_replaced(UTIL_ROW("k/a"), "[[100,101,102,103,104,105,106]]", "[[103]]");
+    util_judge(&t, &(util_setup){.gates = RELATIVE, .csv = util_csv, .baseline = one});
+    util_expect(&t, "k/a", RL_BROKEN, "and no number of launches would: recalibrate with more of them");
+    util_judge_end(&t);
+    free(one);
+}
+
+/* Two repetitions near the end of the numbers have no median. */
+static void a_launch_without_a_median_is_broken(void **state)
+{
+    (void)state;
+    static const char *const gates[] = {RELATIVE, FLOOR("real_time", "1,\"unit\":\"ns\"")};
+    for (size_t i = 0; i < RL_COUNT(gates); i++) {
+        util_trial t;
+        util_csv_start(UTIL_CSV_HEADER);
+        util_csv_row("k/a", steady, 6, 50, 0);
+        for (int k = 0; k < 2; k++) util_csv_line("k/a,10,1.7e308,ns,,,7,%d,0,50,0", k);
+        util_judge(&t, &(util_setup){
+                           .gates = gates[i], .csv = util_csv, .baseline = i == 0 ? UTIL_ROW("k/a") : NULL});
+        util_expect(&t, "k/a", RL_BROKEN, "real_time is so large that a launch has no median");
+        assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
+        util_judge_end(&t);
+    }
+}
+
+/* Of launches that differ as they do, the judge says how many stray. */
+static void strays_are_said_of_a_row(void **state)
+{
+    (void)state;
+    static const double strays[] = {101, 102, 103, 104, 105, 106, 300};
+    util_trial t;
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_row("k/a", strays, 7, 50, 0);
+    util_judge(&t, &(util_setup){.gates = RELATIVE, .csv = util_csv, .baseline = UTIL_ROW("k/a")});
+    const rl_finding *f = util_finding(&t, "k/a");
+    assert_true(f->outliers_now == 1 && f->outliers_baseline == 0 && f->n_now == 7);
+    util_judge_end(&t);
+}
+
+static void a_relative_gate_has_nothing_to_do_with_0(void **state)
+{
+    (void)state;
+    util_trial t;
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_row("k/a", steady, 7, 50, 0);
+    char *row = util_replaced(UTIL_ROW("k/a"), "[[100,101,102,103,104,105,106]]", "[[0,0,0,0,0,0,0]]");
+    char *zero = util_replaced(row, "\"median\":103", "\"median\":0");
+    util_judge(&t, &(util_setup){.gates = RELATIVE, .csv = util_csv, .baseline = zero});
+    util_expect(&t, "k/a", RL_BROKEN, "the baseline has 0, of which nothing is a multiple: recalibrate");
+    util_judge_end(&t);
+    free(zero);
+    free(row);
 }
 
 static void a_baseline_row_that_no_gate_looks_at_is_broken(void **state)
@@ -308,6 +387,48 @@ static void floors_and_ceilings_hold_without_a_baseline(void **state)
         const bool pass = cases[i].verdict == RL_PASS;
         util_expect(&t, "k/a", cases[i].verdict, pass ? "" : "the median launch is ");
         assert_int_equal(t.v.exit_code, pass ? RL_EXIT_PASS : RL_EXIT_REGRESSION);
+        util_judge_end(&t);
+    }
+}
+
+static void a_bound_in_another_unit_than_the_row_is_broken(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *gate;
+        rl_verdict verdict;
+        const char *says;
+    } cases[] = {
+        {CEILING("real_time", "200,\"unit\":\"ns\""), RL_PASS,      ""                                            },
+        {CEILING("real_time", "99,\"unit\":\"ns\""),  RL_REGRESSED, "the median launch is above the ceiling"      },
+        {CEILING("real_time", "200,\"unit\":\"us\""), RL_BROKEN,
+         "measured in 'ns', the gate's bound is in 'us'"                                                          },
+        {FLOOR("real_time",   "1,\"unit\":\"s\""),    RL_BROKEN,    "measured in 'ns', the gate's bound is in 's'"},
+    };
+    for (size_t i = 0; i < RL_COUNT(cases); i++) {
+        util_trial t;
+        util_csv_start(UTIL_CSV_HEADER);
+        util_csv_row("k/a", steady, 1, 50, 0);
+        util_judge(&t, &(util_setup){.gates = cases[i].gate, .csv = util_csv});
+        util_expect(&t, "k/a", cases[i].verdict, cases[i].says);
+        util_judge_end(&t);
+    }
+}
+
+static void an_error_below_0_is_broken(void **state)
+{
+    (void)state;
+    static const char *const gates[] = {
+        CEILING("max_error", "1e-4"),
+        "{\"kind\":\"quality\",\"rows\":\"k\",\"metric\":\"max_error\",\"max\":1e-4}",
+        "{\"kind\":\"quality\",\"rows\":\"k\",\"metric\":\"max_error\",\"max\":1e-4,\"of\":\"median\"}"};
+    for (size_t i = 0; i < RL_COUNT(gates); i++) {
+        util_trial t;
+        util_csv_start(UTIL_CSV_HEADER);
+        util_csv_row("k/a", steady, 1, 50, -1);
+        util_judge(&t, &(util_setup){.gates = gates[i], .csv = util_csv});
+        util_expect(&t, "k/a", RL_BROKEN, "line 2: max_error is -1, expected a number from 0");
+        assert_int_equal(t.v.exit_code, RL_EXIT_BROKEN);
         util_judge_end(&t);
     }
 }
@@ -576,14 +697,20 @@ int main(void)
         cmocka_unit_test(modes_that_swap_their_shares_are_no_regression),
         cmocka_unit_test(the_more_rows_the_more_proof_a_regression_needs),
         cmocka_unit_test(too_few_launches_decide_nothing),
+        cmocka_unit_test(launches_far_from_the_others_are_counted_and_count),
         cmocka_unit_test(the_same_numbers_pass),
         cmocka_unit_test(everything_wrong_is_listed_worst_first),
         cmocka_unit_test(a_new_row_is_listed_and_passes),
         cmocka_unit_test(a_row_without_meaning_is_broken),
         cmocka_unit_test(a_unit_that_changed_since_the_baseline_is_broken),
         cmocka_unit_test(too_few_launches_are_a_broken_measurement),
+        cmocka_unit_test(a_launch_without_a_median_is_broken),
+        cmocka_unit_test(strays_are_said_of_a_row),
+        cmocka_unit_test(a_relative_gate_has_nothing_to_do_with_0),
         cmocka_unit_test(a_baseline_row_that_no_gate_looks_at_is_broken),
         cmocka_unit_test(floors_and_ceilings_hold_without_a_baseline),
+        cmocka_unit_test(a_bound_in_another_unit_than_the_row_is_broken),
+        cmocka_unit_test(an_error_below_0_is_broken),
         cmocka_unit_test(the_worst_repetition_counts_where_a_gate_says_so),
         cmocka_unit_test(a_portable_failure_wins_over_a_missing_baseline),
         cmocka_unit_test(the_worst_exit_code_has_an_order),

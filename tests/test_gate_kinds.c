@@ -12,6 +12,10 @@
 #define EXACT(better, tolerance)                                                                             \
     "{\"kind\":\"exact\",\"rows\":\"^k/\",\"metric\":\"count\",\"better\":\"" better                         \
     "\",\"tolerance\":" tolerance "}"
+/* Of which none is there. */
+#define NOTHING(better)                                                                                      \
+    "{\"name\":\"k/a\",\"metric\":\"count\",\"better\":\"" better                                            \
+    "\",\"median\":0,\"within\":-1,\"between\":-1,\"s_w\":-1,\"s_b\":-1,\"s_s\":-1,\"launches\":[[0,0,0]]}"
 #define COUNTED(name, better)                                                                                \
     "{\"name\":\"" name "\",\"metric\":\"count\",\"better\":\"" better                                       \
     "\",\"median\":1000,\"within\":-1,\"between\":0,\"s_w\":-1,\"s_b\":0,\"s_s\":-1,"                        \
@@ -47,7 +51,13 @@ static void an_exact_gate_needs_a_tolerance_and_no_statistics(void **state)
         {EXACT("lower", "0"),     COUNTED("k/a", "lower"),  {1000, 1001}, RL_BROKEN, "launches disagree"},
         {EXACT("higher", "0.01"), COUNTED("k/a", "lower"),  {1000, 1000}, RL_BROKEN, "the gate's direction is not the baseline's"},
         {EXACT("lower", "0.01"),  COUNTED("k/b", "lower"),  {1000, 1000}, RL_NEW, "not in the baseline"},
-        {EXACT("lower", "0.01"),  COUNTED("k/a", "lower"),  {0, 0},       RL_BROKEN, "line 2: count is 0, expected a number above 0"},
+        {EXACT("lower", "0.01"),  COUNTED("k/a", "lower"),  {0, 0},       RL_IMPROVED, "0, the baseline has 1000"},
+        {EXACT("higher", "0"),    COUNTED("k/a", "higher"), {0, 0},       RL_REGRESSED, "0, the baseline has 1000"},
+        {EXACT("lower", "0"),     NOTHING("lower"),         {0, 0},       RL_PASS, ""},
+        {EXACT("lower", "0.01"),  NOTHING("lower"),         {1, 1},       RL_REGRESSED, "1, the baseline has 0"},
+        {EXACT("higher", "0.01"), NOTHING("higher"),        {1, 1},       RL_IMPROVED, "1, the baseline has 0"},
+        {EXACT("lower", "0.01"),  NOTHING("lower"),         {0, 1},       RL_BROKEN, "launches disagree, 0 to 1"},
+        {EXACT("lower", "0.01"),  COUNTED("k/a", "lower"),  {-1, -1},     RL_BROKEN, "line 2: count is -1, expected a number from 0"},
   /* clang-format on */
     };
     for (size_t i = 0; i < RL_COUNT(cases); i++) {
@@ -149,6 +159,27 @@ static void a_row_without_a_partner_is_broken(void **state)
         util_judge(&t, &(util_setup){.gates = gates, .csv = util_csv});
         util_expect(&t, cases[i].benchmark, cases[i].verdict, cases[i].says);
         assert_int_equal(t.v.exit_code, cases[i].verdict == RL_BROKEN ? RL_EXIT_BROKEN : RL_EXIT_PASS);
+        util_judge_end(&t);
+    }
+}
+
+/* 100 ns are not as good as 100 us. */
+static void partners_in_other_units_are_broken(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        util_trial t;
+        util_csv_start(UTIL_CSV_HEADER);
+        util_csv_line("k/q8/a,10,100,ns,,,1,0,0,50,0");
+        util_csv_line("k/f16/a,10,100,us,,,1,0,0,25,0");
+        util_judge(&t, &(util_setup){.csv = util_csv,
+                                     .gates = i == 0 ? RATIO("real_time", "lower", "")
+                                                     : RATIO("bw_pct", "higher", "")});
+        if (i == 0)
+            util_expect(&t, "k/q8/a", RL_BROKEN,
+                        "measured in 'ns', k/f16/a, which it is compared with, in 'us'");
+        else
+            util_expect(&t, "k/q8/a", RL_PASS, ""); /* a percentage whatever times are measured in */
         util_judge_end(&t);
     }
 }
@@ -263,6 +294,7 @@ int main(void)
         cmocka_unit_test(a_count_that_the_baseline_has_must_be_there),
         cmocka_unit_test(a_ratio_is_of_two_rows_of_the_same_launches),
         cmocka_unit_test(a_row_without_a_partner_is_broken),
+        cmocka_unit_test(partners_in_other_units_are_broken),
         cmocka_unit_test(an_optional_ratio_of_which_some_rows_have_partners_is_broken),
         cmocka_unit_test(a_quality_gate_looks_at_every_repetition_unless_told_otherwise),
         cmocka_unit_test(what_ran_is_held_against_what_should_have_run),

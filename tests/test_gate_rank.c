@@ -74,6 +74,53 @@ static void the_smallest_p_is_that_of_sides_apart(void **state)
     rl_rank_null_free(&null);
 }
 
+/* Where splits are no longer counted, what cannot be reached is not promised either. */
+static void the_smallest_p_is_one_that_the_tests_give(void **state)
+{
+    (void)state;
+    rl_rank_null null = {0};
+    double x[1200];
+    for (size_t i = 0; i < RL_COUNT(x); i++) x[i] = (double)i;
+    for (size_t n = 1; n <= 1000; n = n < 8 ? n + 1 : n * 3 / 2)
+        for (size_t m = 1; m <= 100; m = m < 8 ? m + 1 : m * 2) {
+            const rl_side low = {x, n}, high = {x + n, m};
+            near("p above", n * 1000 + m, rl_rank_p_min(n, m), rl_rank_p_above(&null, low, high, 0));
+            near("p below", n * 1000 + m, rl_rank_p_min(m, n), rl_rank_p_below(&null, high, low, 0));
+        }
+    assert_true(rl_rank_p_min(60, 4) > 4e-4 && rl_rank_p_min(56, 4) < 3e-6);
+    rl_rank_null_free(&null);
+}
+
+/* Nothing sensible can come of NaN, but something must. */
+static void not_a_number_ends_too(void **state)
+{
+    (void)state;
+    rl_rank_null null = {0};
+    double none[] = {(double)NAN, (double)NAN, (double)NAN}, some[] = {1, 2, (double)NAN}, x[] = {1, 2, 3};
+    double *const sides[] = {none, some, x};
+    for (size_t i = 0; i < 9; i++) {
+        const rl_side a = {sides[i / 3], 3}, b = {sides[i % 3], 3};
+        const double p = rl_rank_p_above(&null, a, b, i == 8 ? (double)NAN : 0);
+        assert_true(p >= 0 && p <= 1 && rl_superiority(a, b) >= 0 && rl_superiority(a, b) <= 1);
+        rl_hodges_lehmann(&null, a, b, 0.05);
+    }
+    rl_rank_null_free(&null);
+}
+
+static void values_far_from_the_others_are_counted(void **state)
+{
+    (void)state;
+    double few[] = {1, 2, 3, 4, 5, 60}, equal[] = {7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 9}, same[] = {3, 3};
+    size_t n = 9;
+    near("sigma", 0, rl_robust_sigma((rl_side){few, 5}, &n), 1.4826);
+    assert_int_equal(n, 0);
+    near("sigma", 0, rl_robust_sigma((rl_side){few, 6}, &n), 1.4826 * 1.5);
+    assert_int_equal(n, 1);
+    near("sigma", 0, rl_robust_sigma((rl_side){equal, 12}, &n), 1.2533 * 2 / 12);
+    assert_int_equal(n, 1);
+    assert_true(rl_robust_sigma((rl_side){same, 2}, &n) == 0 && n == 0);
+}
+
 static void equal_values_say_nothing(void **state)
 {
     (void)state;
@@ -126,6 +173,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tests_and_intervals_are_scipys),
         cmocka_unit_test(the_smallest_p_is_that_of_sides_apart),
+        cmocka_unit_test(the_smallest_p_is_one_that_the_tests_give),
+        cmocka_unit_test(not_a_number_ends_too),
+        cmocka_unit_test(values_far_from_the_others_are_counted),
         cmocka_unit_test(equal_values_say_nothing),
         cmocka_unit_test(holm_corrects_for_the_number_of_rows),
         cmocka_unit_test(quantiles_are_the_normal_distributions),

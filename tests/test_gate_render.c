@@ -74,7 +74,7 @@ static void the_table_has_the_worst_first_and_every_reason(void **state)
         "40 %",
         ">= 60 %  REGRESSED\n    below the floor\n",
         "k/new ",
-        "NEW\n    not in the baseline\n",
+        "NEW\n    not in the baseline\n    $ ridgeline run gemv --rows '^k/new$'\n",
         "k/na ",
         "n/a\n    skipped\n",
         "k/pass ",
@@ -136,9 +136,12 @@ static void the_statistics_have_columns_where_all_is_asked_for(void **state)
     console_of(&text, (const rl_verdict_set *const[]){&v}, 1, (rl_console_style){.all = true});
     util_assert_contains(text, "        p  superior  findable  verdict\n");
     util_assert_contains(text, "  0.00021     1.000    1.125x  REGRESSED\n");
+    util_assert_contains(
+        text, "\n    far from the others: 1 of 7 launches, 2 of the baseline's 10; all of them count\n");
     free(text);
     console(&text, (const rl_verdict_set *const[]){&v}, 1, false);
     assert_null(strstr(text, "findable"));
+    assert_null(strstr(text, "far from the others"));
     free(text);
     rl_verdict_free(&v);
 }

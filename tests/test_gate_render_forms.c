@@ -78,7 +78,8 @@ static void markdown_begins_with_its_marker_and_has_the_worst_first(void **state
         "| `k/floor` |",
         "| `k/new` |",
         "| `k/na` |",
-        "```sh\nridgeline run gemv --rows '^k/slow$'\nridgeline run gemv --rows '^k/floor$'\n```\n",
+        "```sh\nridgeline run gemv --rows '^k/slow$'\nridgeline run gemv --rows '^k/floor$'\n"
+        "ridgeline run gemv --rows '^k/new$'\n```\n",
         "What passed",
         "| `k/pass` |",
         "no gate looks at `loner`\n",
@@ -175,7 +176,7 @@ static void xml_text(xml *x, const char *ends)
 static size_t xml_name(xml *x)
 {
     size_t n = 0;
-    while (isalnum((unsigned char)x->at[n])) n++;
+    while (isalnum((unsigned char)x->at[n]) || (n > 0 && x->at[n] == '-')) n++;
     if (n == 0) xml_fail(x, "no name");
     x->at += n;
     return n;
@@ -220,15 +221,21 @@ static void junit_maps_verdicts_to_what_a_test_can_be(void **state)
 {
     (void)state;
     static const char *const in_order[] = {
-        "<testsuites name=\"ridgeline\" tests=\"8\" failures=\"2\" errors=\"2\" skipped=\"3\">",
-        "<testsuite name=\"gemv\" tests=\"8\" failures=\"2\" errors=\"2\" skipped=\"3\">",
+        "<testsuites name=\"ridgeline\" tests=\"9\" failures=\"2\" errors=\"2\" skipped=\"3\">",
+        "<testsuite name=\"gemv\" tests=\"9\" failures=\"2\" errors=\"2\" skipped=\"3\">",
         "<testcase classname=\"gemv\" name=\"the run as a whole\">\n      <error type=\"BROKEN\" "
         "message=\"crashed\">",
         "name=\"k/slow [relative real_time]\">\n      <failure type=\"REGRESSED\" "
         "message=\"REGRESSED: every launch is worse\">ridgeline run gemv --rows '^k/slow$'</failure>",
         "name=\"k/perhaps [relative real_time]\">\n      <error type=\"INCONCLUSIVE\"",
-        "name=\"k/likely [relative real_time]\">\n      <skipped message=\"INCONCLUSIVE\"/>",
-        "name=\"k/new [relative real_time]\">\n      <skipped message=\"NEW: not in the baseline\"/>",
+        "name=\"k/likely [relative real_time]\">\n      <skipped message=\"INCONCLUSIVE\">ridgeline run gemv "
+        "--rows "
+        "'^k/likely$'</skipped>",
+        "name=\"k/faster [relative real_time]\">\n      <system-out>ridgeline run gemv --rows '^k/faster$'"
+        "</system-out>\n    </testcase>",
+        "name=\"k/new [relative real_time]\">\n      <skipped message=\"NEW: not in the baseline\">ridgeline "
+        "run gemv "
+        "--rows '^k/new$'</skipped>",
         "name=\"k/na\">\n      <skipped message=\"NOT_APPLICABLE: skipped\"/>",
         "name=\"k/pass [relative real_time]\"/>",
     };
@@ -238,12 +245,13 @@ static void junit_maps_verdicts_to_what_a_test_can_be(void **state)
     util_verdict_fill(&v, "gemv", true);
     rl_verdict_problem(&v, "crashed");
     rl_verdict_add(&v, "k/perhaps", &util_relative, RL_INCONCLUSIVE)->excess = 1.01;
+    rl_verdict_add(&v, "k/faster", &util_relative, RL_IMPROVED);
     rl_verdict_add(&v, "k/likely", &util_relative, RL_INCONCLUSIVE)->excess = 0.99;
     rl_verdict_close(&v);
     char *text = UTIL_RENDERED(path, rl_render_junit((const rl_verdict_set *const[]){&v}, 1, path, &err));
     assert_well_formed(text);
     assert_in_order(text, in_order, RL_COUNT(in_order));
-    assert_int_equal(occurrences(text, "<testcase "), 8);
+    assert_int_equal(occurrences(text, "<testcase "), 9);
     assert_int_equal(occurrences(text, "<failure "), 2);
     assert_int_equal(occurrences(text, "<error "), 2);
     assert_int_equal(occurrences(text, "<skipped "), 3);

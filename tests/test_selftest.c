@@ -42,6 +42,18 @@ static void intervals_are_clopper_and_pearsons(void **state)
     assert_true(isnan(none.value) && none.low == 0 && none.high == 1);
 }
 
+static void silence_is_no_proof_that_a_rate_is_kept(void **state)
+{
+    (void)state;
+    assert_int_equal(rl_rate_kept(0, 100, 100, 0.01), RL_KEPT);
+    assert_int_equal(rl_rate_kept(0, 50, 100, 0.01), RL_KEPT);
+    assert_int_equal(rl_rate_kept(0, 49, 100, 0.01), RL_KEPT_UNKNOWN);
+    assert_int_equal(rl_rate_kept(0, 0, 0, 0.01), RL_KEPT_UNKNOWN);
+    assert_int_equal(rl_rate_kept(1, 100, 100, 0.01), RL_KEPT);
+    assert_int_equal(rl_rate_kept(9, 9, 100, 0.01),
+                     RL_KEPT_NOT); /* what is red is red, whatever the rest says */
+}
+
 /* ---- Noise ----------------------------------------------------------------------------------------- */
 
 static void dice_repeat_and_streams_differ(void **state)
@@ -262,7 +274,7 @@ static void sizes_that_make_no_lane_are_refused(void **state)
 
 /* ---- The table ------------------------------------------------------------------------------------- */
 
-static char *table_of(const rl_selftest_table_plan *plan, bool *kept)
+static char *table_of(const rl_selftest_table_plan *plan, rl_kept *kept)
 {
     char *text;
     size_t n;
@@ -276,23 +288,37 @@ static char *table_of(const rl_selftest_table_plan *plan, bool *kept)
 static void drift_beyond_the_margin_breaks_the_promise_and_the_table_says_so(void **state)
 {
     (void)state;
-    bool kept;
+    rl_kept kept;
     rl_selftest_table_plan plan = {.plan = plan_of("drift"), .only = rl_noise_kind_find("drift"), .runs = 50};
     plan.amplitude = -1;
     char *text = table_of(&plan, &kept);
-    assert_true(kept);
+    assert_int_equal(kept, RL_KEPT);
     assert_non_null(strstr(text, "drift                  5  0 (0 to "));
     free(text);
     plan.amplitude = 2;
     text = table_of(&plan, &kept);
-    assert_false(kept);
+    assert_int_equal(kept, RL_KEPT_NOT);
+    free(text);
+}
+
+/* Two modes that are wider apart than the margin: never red, and mostly without a verdict. */
+static void mostly_inconclusive_runs_are_not_called_kept(void **state)
+{
+    (void)state;
+    rl_kept kept;
+    rl_selftest_table_plan plan = {
+        .plan = plan_of("bimodal"), .only = rl_noise_kind_find("bimodal"), .amplitude = -1, .runs = 50};
+    plan.plan.margin = 0.05;
+    char *text = table_of(&plan, &kept);
+    assert_int_equal(kept, RL_KEPT_UNKNOWN);
+    assert_non_null(strstr(text, "bimodal               15  0 (0 to "));
     free(text);
 }
 
 static void csv_has_a_line_for_each_rate(void **state)
 {
     (void)state;
-    bool kept;
+    rl_kept kept;
     char *data;
     size_t n, lines = 0, fields = 0;
     rl_error err;
@@ -363,6 +389,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(intervals_are_clopper_and_pearsons),
+        cmocka_unit_test(silence_is_no_proof_that_a_rate_is_kept),
         cmocka_unit_test(dice_repeat_and_streams_differ),
         cmocka_unit_test(normal_numbers_are_normal),
         cmocka_unit_test(bimodal_noise_has_two_modes_in_their_shares),
@@ -378,6 +405,7 @@ int main(void)
         cmocka_unit_test(same_plan_gives_the_same_tally_and_another_seed_another),
         cmocka_unit_test(sizes_that_make_no_lane_are_refused),
         cmocka_unit_test(drift_beyond_the_margin_breaks_the_promise_and_the_table_says_so),
+        cmocka_unit_test(mostly_inconclusive_runs_are_not_called_kept),
         cmocka_unit_test(csv_has_a_line_for_each_rate),
         cmocka_unit_test(other_rules_do_what_they_are_said_to),
         cmocka_unit_test(benchstat_cries_wolf_at_the_rate_of_its_test),

@@ -48,13 +48,24 @@ static void format(const char *fmt, ...)
 
 static const char *or_none(const char *given) { return given != NULL ? given : ""; }
 
+/* How many launches the first row has: one more than there are commas. */
+static size_t launches_of(const char *rows)
+{
+    const char *list = strstr(rows, "\"launches\":[[");
+    size_t n = 1;
+    assert_non_null(list);
+    for (const char *c = list; *c != ']'; c++) n += *c == ',';
+    return n;
+}
+
 static void read_baseline(util_trial *t, const util_setup *s)
 {
     rl_error err = {0};
-    format("{\"schema\":2,\"lane\":\"l\",\"machine_class\":\"m\",\"bench\":\"b\",\"args\":[],\"_meta\":"
-           "{\"timestamp\":\"2026-08-22\",\"commit\":\"c\",\"clean\":true,\"machine\":{},\"sessions\":"
-           "[{\"timestamp\":\"2026-08-22\",\"launches\":7,\"contaminated\":0}]},\"code\":{%s},\"rows\":[%s]}",
-           or_none(s->code_then), s->baseline);
+    format(
+        "{\"schema\":2,\"lane\":\"l\",\"machine_class\":\"m\",\"bench\":\"b\",\"args\":[],\"_meta\":"
+        "{\"timestamp\":\"2026-08-22\",\"commit\":\"c\",\"clean\":true,\"machine\":{},\"sessions\":"
+        "[{\"timestamp\":\"2026-08-22\",\"launches\":%zu,\"contaminated\":0}]},\"code\":{%s},\"rows\":[%s]}",
+        launches_of(s->baseline), or_none(s->code_then), s->baseline);
     if (rl_baseline_parse(&t->baseline, "base", text, strlen(text), &err) != RL_OK) fail_msg("%s", err.text);
     t->v.baseline_state = RL_BASELINE_USED;
 }

@@ -33,6 +33,8 @@ static void add_regressed(rl_verdict_set *v)
     f->excess = 3 / 1.1;
     f->n_baseline = 10;
     f->n_now = 7;
+    f->outliers_baseline = 2;
+    f->outliers_now = 1;
     f->spread_baseline = f->spread_now = 0.02;
     f->reason = "every launch is worse";
 }

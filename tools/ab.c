@@ -2,6 +2,7 @@
 #include "ab.h"
 #include "ab_run.h"
 #include "base/file.h"
+#include "gate/launch.h"
 #include "gate/origin.h"
 #include "gate/render.h"
 #include "gate/reproduce.h"
@@ -383,6 +384,8 @@ int rl_ab(const rl_ab_plan *plan, rl_verdict_set *v)
     v->baseline_state = RL_BASELINE_USED;
     v->baseline_path = rl_pool_copy(&v->pool, plan->old_dir, strlen(plan->old_dir));
     v->report = rl_pool_copy(&v->pool, plan->dir, strlen(plan->dir));
+    rl_launch_hold hold; /* to the end: a request between two launches must leave a verdict, too */
+    rl_launch_hold_signals(&hold);
     const bool ready = rl_measure_clear(plan->dir, v);
     if (ready) measure(&ab);
     rl_ab_conclude(&ab);
@@ -390,7 +393,8 @@ int rl_ab(const rl_ab_plan *plan, rl_verdict_set *v)
     rl_verdict_close(v);
     if (ready) write_report(&ab);
     rl_ab_bench_close(&ab.bench);
-    return ab.bench.caught;
+    const int late = rl_launch_release_signals(&hold);
+    return ab.bench.caught != 0 ? ab.bench.caught : late;
 }
 
 bool rl_ab_margin(const char *text, double *margin)

@@ -99,29 +99,6 @@ bool rl_ab_bench_list(rl_ab_bench *b, rl_arm arm, const char *const **names, siz
     return listed;
 }
 
-static bool any_failed(const rl_samples *s)
-{
-    for (size_t i = 0; i < s->n_samples; i++)
-        if (s->samples[i].outcome == RL_SAMPLE_FAILED) return true;
-    return false;
-}
-
-/* Reads what the launch wrote; nothing of it is believed before. */
-static rl_status take_in(const rl_ab_bench *b, const char *csv, const rl_launch_result *result, rl_samples *s,
-                         rl_error *err)
-{
-    rl_status status = rl_samples_read(s, csv, err);
-    if (status != RL_OK) return status;
-    if (result->code != 0 && !any_failed(s))
-        status = rl_fail(err, RL_ERR_FORMAT, "exited with status %d, though no row says what failed",
-                         result->code);
-    else if (s->n_launches != 1 || s->launches[0] != b->launches)
-        status =
-            rl_fail(err, RL_ERR_FORMAT, "%.300s: the column launch is not %zu throughout", csv, b->launches);
-    if (status != RL_OK) rl_samples_free(s);
-    return status;
-}
-
 bool rl_ab_bench_launch(rl_ab_bench *b, rl_arm arm, const char *filter, rl_samples *s)
 {
     char csv[RL_PATH_MAX], what[64];
@@ -143,7 +120,7 @@ bool rl_ab_bench_launch(rl_ab_bench *b, rl_arm arm, const char *filter, rl_sampl
     b->last_s = result.wall_s;
     b->spent_s += result.wall_s;
     if (!ended_well(b, arm, what, &result, 1)) return false;
-    if (take_in(b, csv, &result, s, &why) == RL_OK) return true;
+    if (rl_measure_read(s, csv, b->launches, result.code, &why) == RL_OK) return true;
     rl_verdict_problem(b->v, "%s of the %s build: %s%s%s", what, rl_arm_name(arm), why.text,
                        result.said[0] != '\0' ? "; it said last: " : "", result.said);
     return false;

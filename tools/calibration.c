@@ -60,7 +60,7 @@ static void check_origin(rl_calibration *c, size_t k)
 {
     const rl_origin *o = &c->sessions[k].origin;
     const char *where = of_session(c, k);
-    if (o->mode[0] != '\0' && strcmp(o->mode, "full") != 0)
+    if (o->mode[0] != '\0' && strcmp(o->mode, c->plan->narrowed ? "rows" : "full") != 0)
         rl_calibration_refuse(c, "%sthe samples are of a %s run, a baseline is of full ones", where,
                               strcmp(o->mode, "quick") == 0 ? "quick" : "narrowed");
     if (o->injected) rl_calibration_refuse(c, "%srows of it were made slower on purpose (--inject)", where);
@@ -144,6 +144,26 @@ static bool find_rows(rl_calibration *c, const char *name, const rl_sample_row *
     return everywhere;
 }
 
+/* The control variate of a row, whichever of the gates that look at it names it; NULL: none does. A row keeps the
+ * readings of one only. */
+static const char *control_of(rl_calibration *c, const char *name, const char *metric)
+{
+    const rl_lane *lane = c->plan->lane;
+    const char *control = NULL;
+    for (size_t g = 0; g < lane->n_gates; g++) {
+        const rl_gate *gate = &lane->gates[g];
+        if (gate->control == NULL || strcmp(gate->metric, metric) != 0 || !rl_matches(&gate->matcher, name))
+            continue;
+        if (control != NULL && strcmp(control, gate->control) != 0) {
+            rl_calibration_refuse(c, "%s %s: one gate corrects it by %s, another by %s: it can have one only",
+                                  name, metric, control, gate->control);
+            return control;
+        }
+        control = gate->control;
+    }
+    return control;
+}
+
 static void add_row(rl_calibration *c, const rl_gate *gate, const char *name)
 {
     const rl_sample_row *rows[RL_SESSIONS_MAX];
@@ -152,6 +172,7 @@ static void add_row(rl_calibration *c, const rl_gate *gate, const char *name)
     if (has_row(&c->next, name, gate->metric) || !find_rows(c, name, rows)) return; /* for another gate */
     for (size_t k = 0; k < c->plan->n_csvs; k++) room += rows[k]->n;
     const rl_baseline_row *old = rl_baseline_find(&c->old, name, gate->metric);
+    const char *control = control_of(c, name, gate->metric);
     rl_baseline_row next = {
         .name = name,
         .metric = gate->metric,
@@ -159,7 +180,8 @@ static void add_row(rl_calibration *c, const rl_gate *gate, const char *name)
         .higher = gate->higher,
         .launches = rl_pool_alloc(&c->pool, room * sizeof *next.launches),
         .session = rl_pool_alloc(&c->pool, room * sizeof *next.session),
-        .control = gate->control != NULL ? rl_pool_alloc(&c->pool, room * sizeof *next.control) : NULL,
+        .control = control != NULL ? rl_pool_alloc(&c->pool, room * sizeof *next.control) : NULL,
+        .control_of = control,
         .note = old != NULL ? old->note : NULL,
     };
     for (size_t k = 0; k < c->plan->n_csvs; k++) {
@@ -168,8 +190,7 @@ static void add_row(rl_calibration *c, const rl_gate *gate, const char *name)
         const size_t n =
             rl_samples_launch_medians(rows[k], column, next.launches + next.n, &within[n_within]);
         if (isfinite(within[n_within])) n_within++;
-        if (next.control != NULL &&
-            rl_control_readings(s, rows[k], gate->control, next.control + next.n) != n)
+        if (next.control != NULL && rl_control_readings(s, rows[k], control, next.control + next.n) != n)
             next.control = NULL; /* a row that does not say what the machine could do */
         for (size_t i = 0; i < n; i++) next.session[next.n++] = k;
         add_deviations(rows[k], column, &squares, &freedom);
@@ -221,11 +242,16 @@ static void check_launches(rl_calibration *c, bool quick)
     size_t rows = 0, launches = 0;
     for (size_t i = 0; i < c->next.n_rows; i++) rows += is_tested(lane, &c->next.rows[i], quick);
     for (size_t k = 0; k < c->next.n_sessions; k++) launches += c->next.sessions[k].launches;
-    const size_t needed = rl_launches_needed(launches, rows, lane->level);
+    const size_t needed = rl_launches_needed(launches, rows, lane->level, RL_LAUNCHES_MAX);
     if (launches > RL_LAUNCHES_MAX)
         rl_calibration_refuse(c, "%zu launches in all, a baseline keeps at most %d", launches,
                               (int)RL_LAUNCHES_MAX);
-    else if (mode->launches < needed)
+    else if (needed == 0)
+        rl_calibration_refuse(c,
+                              "%zu launches: against them no number of launches of a %s run can prove a "
+                              "regression among %zu rows; measure more here",
+                              launches, quick ? "quick" : "full", rows);
+    else if (!rl_reachable(launches, mode->launches, rows, lane->level))
         rl_calibration_refuse(
             c,
             "%zu launches: against them a %s run, which has %zu, needs at least %zu to prove a regression "

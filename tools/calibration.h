@@ -26,6 +26,7 @@ typedef struct {
     const char *head;   /* the commit the tree is at; "" unknown */
     bool clean;         /* the tree has no changes */
     bool any_build;     /* do not ask what the bench was built from */
+    bool narrowed;      /* the lane is (narrow.h): sessions of those rows are what is asked for */
     int64_t now;        /* date.h: when a session was measured whose context does not say */
 } rl_calibration_plan;
 

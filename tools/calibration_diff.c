@@ -12,14 +12,8 @@
 /* The smallest margin, or tolerance, of the gates that compare a row with its baseline. */
 static double margin_of(const rl_lane *lane, const rl_baseline_row *row)
 {
-    double margin = 1;
-    for (size_t g = 0; g < lane->n_gates; g++) {
-        const rl_gate *gate = &lane->gates[g];
-        if (rl_gate_needs_baseline(gate) && strcmp(gate->metric, row->metric) == 0 &&
-            rl_matches(&gate->matcher, row->name) && gate->bound < margin)
-            margin = gate->bound;
-    }
-    return margin;
+    const rl_gate *gate = rl_lane_tightest(lane, row->name, row->metric, true);
+    return gate != NULL ? gate->bound : 1;
 }
 
 /* A row's launches, in its order, on the machine that `by` was measured on, as far as it says. */
@@ -58,7 +52,7 @@ static void agree(rl_calibration *c, const rl_baseline_row *row)
     }
     rl_pool_free(&scratch);
     const double margin = margin_of(c->plan->lane, row), ratio = medians[most] / medians[least];
-    if (ratio <= 1 + margin) return;
+    if (!(ratio > 1 + margin)) return; /* of a count that is 0 there is none */
     rl_calibration_refuse(c,
                           "%s %s: %s in session %zu, %s in session %zu, %.3fx, though its margin is %g %%: "
                           "the machine was not the same machine",
@@ -86,13 +80,17 @@ static void note_change(rl_calibration *c, char *text)
     c->changes[c->n_changes++] = text;
 }
 
-/* Is the row better than the old one's median by more than the margin in every session? */
+/* The part of its margin by which a row may creep from one baseline to the next unasked: what a machine's days differ
+ * by. More than that, beyond chance, is a change that somebody has to answer for, though the gate would let it pass. */
+#define CREEP 0.2
+
+/* Is the row better than the old one's median by more than `step` in every session? */
 static bool sustained(const rl_calibration *c, const rl_baseline_row *row, const double *values,
-                      double before, double margin, rl_pool *pool)
+                      double before, double step, rl_pool *pool)
 {
     for (size_t s = 0; s < c->next.n_sessions; s++) {
         const double ratio = session_median(row, values, s, pool) / before;
-        if ((row->higher ? 1 / ratio : ratio) > 1 / (1 + margin)) return false;
+        if ((row->higher ? 1 / ratio : ratio) > 1 / (1 + step)) return false;
     }
     return true;
 }
@@ -117,8 +115,12 @@ static change compare_row(rl_calibration *c, rl_rank_null *null, const rl_baseli
     rl_sort(x, old->n);
     rl_sort(y, row->n);
     const rl_judgement j = rl_compare(null, (rl_side){x, old->n}, (rl_side){y, row->n}, row->higher, margin);
-    change what = j.worse > 1 + margin ? LOOSER : j.worse < 1 / (1 + margin) ? TIGHTER : SAME;
-    if (what == TIGHTER && !sustained(c, row, in_order, j.before, margin, &scratch)) what = UNSUSTAINED;
+    const double step = CREEP * margin;
+    const double least = row->higher ? 1 / j.high : j.low, most = row->higher ? 1 / j.low : j.high;
+    change what = least > 1 + step || j.worse > 1 + margin              ? LOOSER
+                  : most < 1 / (1 + step) || j.worse < 1 / (1 + margin) ? TIGHTER
+                                                                        : SAME;
+    if (what == TIGHTER && !sustained(c, row, in_order, j.before, step, &scratch)) what = UNSUSTAINED;
     rl_pool_free(&scratch);
     note_change(c,
                 rl_pool_format(&c->pool, "%-7s %s %s: %s -> %s, %.3fx (%.3f to %.3f), +-%.1f %%%s",
@@ -183,7 +185,8 @@ void rl_calibration_diff(rl_calibration *c)
         count[LOOSER] + count[OTHER]; /* in another unit: nobody can say that it is not looser */
     if (looser > 0)
         rl_calibration_refuse(
-            c, "%zu rows would become looser than the old baseline allows: say why with --reason", looser);
+            c, "%zu rows would become looser, by more than chance and days explain: say why with --reason",
+            looser);
     if (count[GONE] > 0)
         rl_calibration_refuse(c, "%zu rows of the old baseline are gone: say why with --reason", count[GONE]);
     if (count[UNSUSTAINED] > 0)

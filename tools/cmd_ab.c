@@ -30,9 +30,7 @@ typedef struct {
 /* What would compare this lane again as it is compared now. */
 static const char *command_line(const options *o, const char *name, rl_pool *pool)
 {
-    const struct {
-        const char *option, *value;
-    } texts[] = {
+    const rl_option_text texts[] = {
         {"--old",       o->old_dir  },
         {"--new",       o->new_dir  },
         {"--lane",      name        },
@@ -43,24 +41,7 @@ static const char *command_line(const options *o, const char *name, rl_pool *poo
     const char *line =
         rl_pool_format(pool, "ridgeline ab%s --budget %" PRIu64, o->quick ? " --quick" : "", o->budget_s);
     if (o->false_reds > 0) line = rl_pool_format(pool, "%s --false-reds %" PRIu64, line, o->false_reds);
-    for (size_t i = 0; i < RL_COUNT(texts); i++)
-        if (texts[i].value != NULL)
-            line =
-                rl_pool_format(pool, "%s %s %s", line, texts[i].option, rl_shell_word(pool, texts[i].value));
-    return line;
-}
-
-/* The lane as it is asked for; false where it cannot be, and a problem in *v says why. */
-static bool read_lane(const context *c, const char *name, rl_lane *lane, rl_verdict_set *v)
-{
-    rl_error why;
-    rl_status status = rl_lane_read(lane, c->lanes, name, &why);
-    if (status == RL_OK && c->o->rows != NULL) {
-        status = rl_lane_narrow(lane, c->o->rows, &why);
-        v->rows = rl_pool_printable(&v->pool, c->o->rows, strlen(c->o->rows));
-    }
-    if (status != RL_OK) rl_verdict_problem(v, "%s", why.text);
-    return status == RL_OK;
+    return rl_command_with(pool, line, texts, RL_COUNT(texts));
 }
 
 /* One lane to its verdict. The findings borrow from *lane. Returns the signal that ended it early, or 0. */
@@ -70,7 +51,7 @@ static int compare_lane(const context *c, const char *name, rl_lane *lane, rl_ve
     char dir[RL_PATH_MAX];
     rl_verdict_open(v, name, o->quick);
     v->command = command_line(o, name, &v->pool);
-    const bool readable = read_lane(c, name, lane, v);
+    const bool readable = rl_lane_asked(lane, c->lanes, name, o->rows, v);
     const bool fits = rl_path_join(dir, o->report_dir, name) && strlen(dir) < RL_PATH_MAX - 100;
     if (!fits) rl_verdict_problem(v, "the path of the report is too long");
     if (!readable || !fits) {
@@ -89,6 +70,15 @@ static int compare_lane(const context *c, const char *name, rl_lane *lane, rl_ve
                                .seed = o->seed,
                                .progress = stderr},
                  v);
+}
+
+/* In a bisection the exit status is the result, and the report is for people: a reader of it who went away must not
+ * make it another. */
+static void let_go_of_output(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return;
+    fputs("ridgeline ab: cannot write to standard output\n", stderr);
+    if (freopen("/dev/null", "w", stdout) == NULL) clearerr(stdout);
 }
 
 /* For git bisect run: 1 slower, 0 shown not to be, EXIT_SKIP where neither is known. */
@@ -115,7 +105,10 @@ static int compare_lanes(const context *c, const char *const *names, size_t n)
     }
     int code = rl_show(shown, done, c->o->all);
     code = rl_exit_worst(code, rl_reports_write(shown, done, &c->o->reports));
-    if (c->o->bisect) code = bisect_code(shown, done, code);
+    if (c->o->bisect) {
+        code = bisect_code(shown, done, code);
+        let_go_of_output();
+    }
     for (size_t i = 0; i < done; i++) {
         rl_verdict_free(&v[i]);
         rl_lane_free(&lane[i]);

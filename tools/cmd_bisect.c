@@ -25,7 +25,9 @@ enum { COMMIT_MAX = 64, OUT_BYTES = 1 << 20, ARGS_MAX = 40 };
 static const double GIT_TIMEOUT_S = 600, BUILD_TIMEOUT_S = 4 * 3600, BISECT_TIMEOUT_S = 30 * 86400;
 
 /* Builds the commit that the worktree $1 is at into $2, with command $3, then runs what stands from $6 on. A bench
- * called $4 that an earlier build left is removed before, so that it cannot be taken for this commit's. */
+ * called $4 that an earlier build left is removed before, so that it cannot be taken for this commit's.
+ * `git bisect run` reads 1 to 124 as bad: only a regression, 1, may say that. A signal ends it all; whatever else goes
+ * wrong is no commit's fault, and skips it. */
 static const char step[] =
     "cd \"$1\" || exit 125\n"
     "BUILD=$2 command=$3 bench=$4 log=$5/build-$(git rev-parse --short HEAD).log\n"
@@ -36,7 +38,10 @@ static const char step[] =
     "    echo \"$(git rev-parse --short HEAD) does not build: see $log\" >&2\n"
     "    exit 125\n"
     "fi\n"
-    "exec \"$@\"\n";
+    "status=0\n"
+    "\"$@\" || status=$?\n"
+    "[ $status -le 1 ] || [ $status -ge 128 ] || status=125\n"
+    "exit $status\n";
 
 static const char default_build[] = "cmake -S . -B \"$BUILD\" -DCMAKE_BUILD_TYPE=Release -DRL_TESTS=OFF && "
                                     "cmake --build \"$BUILD\" -j \"$(nproc)\"";
@@ -56,20 +61,8 @@ typedef struct {
         *self;               /* paths absolute; model NULL: the lane has none */
     const char *home, *tree; /* the temporary directory, and the worktree in it */
     int caught;              /* a signal that asked us to end, or 0 */
+    bool tidying;            /* which a second one must not cut short */
 } bisection;
-
-/* A signal between two launches; within one the launcher has them (launch.h). */
-static volatile sig_atomic_t asked_to_end;
-
-static void note_signal(int number) { asked_to_end = number; }
-
-static void watch_signals(void)
-{
-    const struct sigaction noting = {.sa_handler = note_signal};
-    sigaction(SIGINT, &noting, NULL);
-    sigaction(SIGTERM, &noting, NULL);
-    sigaction(SIGHUP, &noting, NULL);
-}
 
 /* ---- Running things -------------------------------------------------------------------------------- */
 
@@ -78,12 +71,15 @@ static bool launch(bisection *b, const char *const *argv, double timeout_s, bool
 {
     rl_launch_result result;
     char text[1400];
-    if (b->caught == 0) b->caught = asked_to_end;
     *code = -1;
     if (b->caught != 0) return false;
-    rl_launch_run(
-        &(rl_launch){.argv = argv, .timeout_s = timeout_s, .out = out, .out_size = OUT_BYTES, .loud = loud},
-        &result);
+    rl_launch_run(&(rl_launch){.argv = argv,
+                               .timeout_s = timeout_s,
+                               .out = out,
+                               .out_size = OUT_BYTES,
+                               .loud = loud,
+                               .undisturbed = b->tidying},
+                  &result);
     b->caught = result.caught;
     if (result.end == RL_LAUNCH_EXITED) *code = result.code;
     if (result.end == RL_LAUNCH_EXITED && result.code == 0) return true;
@@ -264,10 +260,11 @@ static int find(bisection *b)
 
 static void tidy_up(bisection *b)
 {
-    const int caught = b->caught != 0 ? b->caught : asked_to_end;
+    const int caught = b->caught;
     const char *const remove[] = {"rm", "-rf", "--", b->home, NULL};
     int code;
-    b->caught = asked_to_end = 0; /* tidying up is not to be interrupted by what made us do it */
+    b->caught = 0;
+    b->tidying = true;
     if (access(b->tree, F_OK) == 0) GIT(b, ".", "worktree", "remove", "--force", "--force", b->tree);
     launch(b, remove, GIT_TIMEOUT_S, false, NULL, &code);
     GIT(b, ".", "worktree", "prune");
@@ -296,12 +293,11 @@ static const char *absolute(bisection *b, const char *path)
     return kept;
 }
 
-/* The lane, narrowed to the row, and its model. */
+/* The lane, narrowed to the row. */
 static rl_status read_lane(bisection *b, rl_error *err)
 {
     const options *o = b->o;
-    char baselines[RL_PATH_MAX], lanes[RL_PATH_MAX], model[RL_PATH_MAX], identity[64];
-    rl_verdict_set v;
+    char baselines[RL_PATH_MAX], lanes[RL_PATH_MAX];
     rl_here_baselines(baselines, o->baselines);
     b->baselines = absolute(b, baselines);
     if (b->baselines == NULL || !rl_path_join(lanes, b->baselines, "lanes"))
@@ -311,15 +307,20 @@ static rl_status read_lane(bisection *b, rl_error *err)
         return rl_fail(err, RL_ERR_ARG, "--row: expected the whole name of one row");
     b->pattern = rl_exact_pattern(&b->pool, o->row);
     rl_status status = rl_lane_read(&b->lane, lanes, o->lane, err);
-    if (status == RL_OK) status = rl_lane_narrow(&b->lane, b->pattern, err);
-    if (status != RL_OK) return status;
-    rl_verdict_open(&v, o->lane, false);
-    if (!rl_measure_model(&b->lane, o->model, model, identity, &v))
-        status = rl_fail(err, RL_ERR_IO, "%.400s", v.problems[0]);
-    else
-        b->model = model[0] != '\0' ? absolute(b, model) : NULL;
+    return status == RL_OK ? rl_lane_narrow(&b->lane, b->pattern, err) : status;
+}
+
+/* The lane's model; false where it needs one that is not there. */
+static bool find_model(bisection *b)
+{
+    char model[RL_PATH_MAX], identity[64];
+    rl_verdict_set v;
+    rl_verdict_open(&v, b->o->lane, false);
+    const bool found = rl_measure_model(&b->lane, b->o->model, model, identity, &v);
+    if (found && model[0] != '\0') b->model = absolute(b, model);
+    if (!found) fprintf(stderr, "ridgeline bisect: %s\n", v.problems[0]);
     rl_verdict_free(&v);
-    return status;
+    return found;
 }
 
 static rl_status make_places(bisection *b, rl_error *err)
@@ -349,9 +350,9 @@ static int prepare(bisection *b, const rl_command *self)
         return RL_EXIT_BAD_USAGE;
     if (strcmp(b->good, b->bad) == 0 || GIT(b, ".", "merge-base", "--is-ancestor", b->good, b->bad) == NULL)
         return rl_bad_usage(self, "%.12s is no ancestor of %.12s", b->good, b->bad);
-    if (read_lane(b, &why) != RL_OK || make_places(b, &why) != RL_OK)
-        return rl_bad_usage(self, "%s", why.text);
-    return RL_EXIT_PASS;
+    if (read_lane(b, &why) != RL_OK) return rl_bad_usage(self, "%s", why.text);
+    if (!find_model(b)) return RL_EXIT_BROKEN;
+    return make_places(b, &why) == RL_OK ? RL_EXIT_PASS : rl_bad_usage(self, "%s", why.text);
 }
 
 static int run(const rl_command *self, int argc, char **argv)
@@ -359,12 +360,14 @@ static int run(const rl_command *self, int argc, char **argv)
     options o = {.margin = "2", .budget_s = 300, .report_dir = "reports/bisect"};
     bisection b = {.o = &o};
     if (!rl_args_parse(self, &o, NULL, argc, argv)) return RL_EXIT_BAD_USAGE;
-    watch_signals();
+    rl_launch_hold
+        hold; /* a request to end is for launches to see: never lost between two, and all is tidied up */
+    rl_launch_hold_signals(&hold);
     int code = prepare(&b, self);
     if (code == RL_EXIT_PASS) code = find(&b);
     if (b.home != NULL) tidy_up(&b);
     rl_lane_free(&b.lane);
-    const int caught = b.caught;
+    const int late = rl_launch_release_signals(&hold), caught = b.caught != 0 ? b.caught : late;
     rl_pool_free(&b.pool);
     if (caught != 0) {
         fflush(NULL);
@@ -394,27 +397,29 @@ const rl_command rl_cmd_bisect = {
     .summary = "finds the commit that made a row slower",
     .args = args,
     .n_args = RL_COUNT(args),
-    .more = "First the bad commit is compared with the good one, as `ridgeline ab` does: where it is not "
-            "shown to be\n"
-            "slower there is nothing to look for. Then `git bisect run` builds and compares commit by commit "
-            "with the good\n"
-            "one; what does not build or stays undecided is skipped. Last, the commit found is compared with "
-            "the one before\n"
-            "it. It all happens in a worktree of its own in a temporary directory ($TMPDIR), which is "
-            "removed at the end;\n"
-            "your work tree and a bisection of yours are not touched. CMD is run by sh at the commit's top "
-            "directory, and\n"
-            "the lane's bench must be in $BUILD, its micro/, e2e/ or bin/ then; $BUILD is the same from step "
-            "to step. The\n"
-            "lane's file is the one that is here now.\n\n"
-            "  ridgeline bisect --good v0.1 --bad HEAD --lane gemv --row "
-            "gemv/q4_0/avx2/5632x2048/cold/threads:1\n\n"
-            "exit status:\n"
-            "  0   found, and slower than the commit before it: the commit, the ratio and its interval are "
-            "printed\n"
-            "  2   not found: the bad commit is not shown to be slower, an end does not build, only skipped "
-            "commits\n"
-            "      are left; or found, but not shown to be slower than the commit before\n"
-            "  64  bad usage\n",
+    .more =
+        "First the bad commit is compared with the good one, as `ridgeline ab` does: where it is not "
+        "shown to be\n"
+        "slower there is nothing to look for. Then `git bisect run` builds and compares commit by commit "
+        "with the good\n"
+        "one; what does not build or stays undecided is skipped. Last, the commit found is compared with "
+        "the one before\n"
+        "it. It all happens in a worktree of its own in a temporary directory ($TMPDIR), which is "
+        "removed at the end;\n"
+        "your work tree and a bisection of yours are not touched. CMD is run by sh at the commit's top "
+        "directory, and\n"
+        "the lane's bench must be in $BUILD, its micro/, e2e/ or bin/ then; $BUILD is the same from step "
+        "to step. The\n"
+        "lane's file is the one that is here now.\n\n"
+        "  ridgeline bisect --good v0.1 --bad HEAD --lane gemv --row "
+        "gemv/q4_0/avx2/5632x2048/cold/threads:1\n\n"
+        "exit status:\n"
+        "  0   found, and slower than the commit before it: the commit, the ratio and its interval are "
+        "printed\n"
+        "  2   not found: the bad commit is not shown to be slower, an end does not build, the lane's model "
+        "is not\n"
+        "      there, only skipped commits are left; or found, but not shown to be slower than the commit "
+        "before\n"
+        "  64  bad usage\n",
     .run = run,
 };

@@ -7,7 +7,7 @@
 #include "reports.h"
 
 #include <stddef.h>
-#include <string.h>
+#include <unistd.h>
 
 typedef struct {
     const char *lane, *csv, *baseline, *baselines, *report, *rows;
@@ -18,20 +18,21 @@ typedef struct {
 /* What would judge this CSV again as it is judged now. */
 static const char *command_line(const options *o, const char *name, rl_pool *pool)
 {
-    const struct {
-        const char *option, *value;
-    } texts[] = {
+    const rl_option_text texts[] = {
         {"--baseline",  o->baseline },
         {"--baselines", o->baselines}
     };
     const char *line =
         rl_pool_format(pool, "ridgeline compare --lane %s --csv %s%s", rl_shell_word(pool, name),
                        rl_shell_word(pool, o->csv), o->quick ? " --quick" : "");
-    for (size_t i = 0; i < RL_COUNT(texts); i++)
-        if (texts[i].value != NULL)
-            line =
-                rl_pool_format(pool, "%s %s %s", line, texts[i].option, rl_shell_word(pool, texts[i].value));
-    return line;
+    return rl_command_with(pool, line, texts, RL_COUNT(texts));
+}
+
+/* An earlier verdict must not be taken for this one, should this be cut short. */
+static void remove_verdict(const char *report)
+{
+    char path[RL_PATH_MAX];
+    if (rl_path_join(path, report, "verdict.json")) unlink(path);
 }
 
 /* Opens the lane's verdict, judges, and shows it. */
@@ -39,14 +40,11 @@ static int judge(const options *o, const char *baselines, const char *lanes, con
 {
     rl_lane lane;
     rl_verdict_set v;
-    rl_error why;
     rl_verdict_open(&v, name, o->quick);
     v.command = command_line(o, name, &v.pool);
     v.report = o->report != NULL ? o->report : rl_pool_format(&v.pool, "reports/%s", name);
-    v.rows = o->rows != NULL ? rl_pool_printable(&v.pool, o->rows, strlen(o->rows)) : "";
-    const bool readable = rl_lane_read(&lane, lanes, name, &why) == RL_OK &&
-                          (o->rows == NULL || rl_lane_narrow(&lane, o->rows, &why) == RL_OK);
-    if (!readable) rl_verdict_problem(&v, "%s", why.text);
+    remove_verdict(v.report);
+    const bool readable = rl_lane_asked(&lane, lanes, name, o->rows, &v);
     rl_conclude(&(rl_conclude_plan){.lane = readable ? &lane : NULL,
                                     .csv = o->csv,
                                     .baseline = o->baseline,

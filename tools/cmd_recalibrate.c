@@ -268,8 +268,10 @@ const rl_command rl_cmd_recalibrate = {
         "- rows whose sessions differ by more than their margin: the machine was not the same machine;\n"
         "and without a --reason, which is kept in the file,\n"
         "- a single session;\n"
-        "- rows that are slower than the old baseline allows, or gone (they leave a tombstone there);\n"
-        "- rows that are faster beyond their margin, but not so in every session.\n\n"
+        "- rows that are slower than the old baseline's by a fifth of their margin beyond chance, or gone "
+        "(they leave a "
+        "tombstone there);\n"
+        "- rows that are faster by as much, but not so in every session.\n\n"
         "  ridgeline recalibrate gemv --dry-run\n"
         "  ridgeline recalibrate all --reason \"compiler update\"\n\n"
         "exit status: 0 written, or would be; 2 refused; 64 bad usage\n",

@@ -21,9 +21,7 @@ typedef struct {
 /* What would run this lane again as it is run now. */
 static const char *command_line(const options *o, const char *name, rl_pool *pool)
 {
-    const struct {
-        const char *option, *value;
-    } texts[] = {
+    const rl_option_text texts[] = {
         {"--model",     o->model    },
         {"--baselines", o->baselines},
         {"--bench-dir", o->bench_dir}
@@ -31,24 +29,7 @@ static const char *command_line(const options *o, const char *name, rl_pool *poo
     const char *line =
         rl_pool_format(pool, "ridgeline run %s%s", rl_shell_word(pool, name), o->quick ? " --quick" : "");
     if (o->launches > 0) line = rl_pool_format(pool, "%s --launches %zu", line, (size_t)o->launches);
-    for (size_t i = 0; i < RL_COUNT(texts); i++)
-        if (texts[i].value != NULL)
-            line =
-                rl_pool_format(pool, "%s %s %s", line, texts[i].option, rl_shell_word(pool, texts[i].value));
-    return line;
-}
-
-/* The lane as it is asked for; false where it cannot be, and a problem in *v says why. */
-static bool read_lane(const options *o, const char *lanes, const char *name, rl_lane *lane, rl_verdict_set *v)
-{
-    rl_error why;
-    rl_status status = rl_lane_read(lane, lanes, name, &why);
-    if (status == RL_OK && o->rows != NULL) {
-        status = rl_lane_narrow(lane, o->rows, &why);
-        v->rows = rl_pool_printable(&v->pool, o->rows, strlen(o->rows));
-    }
-    if (status != RL_OK) rl_verdict_problem(v, "%s", why.text);
-    return status == RL_OK;
+    return rl_command_with(pool, line, texts, RL_COUNT(texts));
 }
 
 /* One lane from its file to its verdict. The findings borrow from *lane. Returns the signal that ended it
@@ -61,7 +42,7 @@ static int run_lane(const options *o, const char *baselines, const char *lanes, 
     bool measured = false;
     rl_verdict_open(v, name, o->quick);
     v->command = command_line(o, name, &v->pool);
-    const bool readable = read_lane(o, lanes, name, lane, v);
+    const bool readable = rl_lane_asked(lane, lanes, name, o->rows, v);
     const bool fits = rl_path_join(dir, o->report_dir, name);
     if (fits) v->report = rl_pool_copy(&v->pool, dir, strlen(dir));
     if (!fits) rl_verdict_problem(v, "the path of the report is too long");

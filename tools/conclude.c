@@ -1,12 +1,14 @@
 /* conclude.c - samples, baseline, judge, report. */
 #include "conclude.h"
 #include "base/file.h"
+#include "gate/lines.h"
 #include "gate/narrow.h"
 #include "gate/render.h"
 #include "gate/waiver.h"
 #include "here.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -79,7 +81,7 @@ static rl_baseline_state find_baseline(evidence *e)
         e->plan->baseline != NULL
             ? rl_pool_copy(&v->pool, e->plan->baseline, strlen(e->plan->baseline))
             : rl_pool_format(&v->pool, "%s/%s/%s.json", e->plan->baselines, v->machine_class, lane->name);
-    if (access(v->baseline_path, F_OK) != 0) {
+    if (access(v->baseline_path, F_OK) != 0 && errno == ENOENT) {
         v->baseline_reason =
             rl_pool_format(&v->pool, "there is no such file%s; make one with `ridgeline recalibrate %s`",
                            e->plan->baseline == NULL ? other_classes(e) : "", lane->name);
@@ -170,11 +172,9 @@ int rl_show(const rl_verdict_set *const *lanes, size_t n, bool all)
     const bool color = isatty(STDOUT_FILENO) && (refused == NULL || refused[0] == '\0') && term != NULL &&
                        strcmp(term, "dumb") != 0;
     rl_render_console(stdout, lanes, n, (rl_console_style){.color = color, .all = all});
-    int code = RL_EXIT_PASS;
     for (size_t i = 0; i < n; i++)
         if (lanes[i]->injected)
             printf("%s: rows were made slower on purpose (--inject): this tests the gate, not the code\n",
                    lanes[i]->lane_name);
-    for (size_t i = 0; i < n; i++) code = rl_exit_worst(code, lanes[i]->exit_code);
-    return code;
+    return rl_lanes_exit(lanes, n);
 }

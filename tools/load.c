@@ -1,4 +1,4 @@
-/* load.c - starting and ending a process group. */
+/* load.c - a process group, and the process that ends it. */
 #include "load.h"
 
 #include <errno.h>
@@ -10,51 +10,80 @@
 #include <time.h>
 #include <unistd.h>
 
-static void become(const char *command)
+/* ---- In the shell ---------------------------------------------------------------------------------- */
+
+static void become(const char *command, const sigset_t *mask)
 {
-    const int null = open("/dev/null", O_RDWR);
     setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (null >= 0) {
-        for (int fd = 0; fd < 3; fd++) dup2(null, fd);
-    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* should the warden be killed: the shell at least */
+    sigprocmask(SIG_SETMASK, mask, NULL);
     execl("/bin/sh", "sh", "-c", command, (char *)NULL);
     _exit(127);
 }
 
-rl_status rl_load_start(rl_load *load, const char *command, rl_error *err)
+/* ---- In the warden --------------------------------------------------------------------------------- */
+
+static void be_quiet(void)
 {
-    load->pid = fork();
-    if (load->pid == 0) become(command);
-    if (load->pid < 0) {
-        load->pid = 0;
-        return rl_fail(err, RL_ERR_IO, "cannot start the load: %s", strerror(errno));
-    }
-    setpgid(load->pid, load->pid); /* whoever of the two comes first */
-    return RL_OK;
+    const int null = open("/dev/null", O_RDWR);
+    for (int fd = 0; fd < 3 && null >= 0; fd++) dup2(null, fd);
 }
 
-/* True once the shell is gone. */
-static bool gone(const rl_load *load, double wait_s)
+/* The shell is not waited for yet: while it is a zombie its number, which is the group's, is no one else's. */
+static bool gone(pid_t shell)
 {
-    for (double waited = 0;; waited += 0.01) {
-        if (waitpid(load->pid, NULL, WNOHANG) != 0) return true;
-        if (waited >= wait_s) return false;
-        nanosleep(&(struct timespec){0, 10 * 1000000}, NULL);
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)shell, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == shell;
+}
+
+/* Lives as long as the load, and not longer than `parent`. A stopped or continued shell is a SIGCHLD, too. */
+static void watch(const char *command, pid_t parent)
+{
+    static const int ends[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+    sigset_t set, child, before;
+    sigemptyset(&set);
+    for (size_t i = 0; i < RL_COUNT(ends); i++) sigaddset(&set, ends[i]);
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, &before);
+    setpgid(0, 0); /* a Ctrl-C is for ridgeline to pass on */
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    be_quiet();
+    if (getppid() != parent) _exit(0);
+    const pid_t shell = fork();
+    if (shell == 0) become(command, &before);
+    if (shell < 0) _exit(127);
+    setpgid(shell, shell); /* whoever of the two comes first */
+    for (int got = 0; !gone(shell) && (got <= 0 || got == SIGCHLD);) got = sigwaitinfo(&set, NULL);
+    if (!gone(shell)) {
+        kill(-shell, SIGTERM);
+        sigtimedwait(&child, NULL, &(struct timespec){1, 0});
     }
+    kill(-shell, SIGKILL);
+    waitpid(shell, NULL, 0);
+    _exit(0);
+}
+
+/* ---- In ourselves ---------------------------------------------------------------------------------- */
+
+rl_status rl_load_start(rl_load *load, const char *command, rl_error *err)
+{
+    const pid_t parent = getpid();
+    load->warden = fork();
+    if (load->warden == 0) watch(command, parent);
+    if (load->warden > 0) return RL_OK;
+    load->warden = 0;
+    return rl_fail(err, RL_ERR_IO, "cannot start the load: %s", strerror(errno));
 }
 
 void rl_load_stop(rl_load *load, bool *early)
 {
     *early = false;
-    if (load->pid == 0) return;
-    *early = gone(load, 0);
-    kill(-load->pid, SIGTERM);
-    if (!*early && !gone(load, 1)) {
-        kill(-load->pid, SIGKILL);
-        waitpid(load->pid, NULL, 0);
+    if (load->warden == 0) return;
+    *early = waitpid(load->warden, NULL, WNOHANG) != 0;
+    if (!*early) {
+        kill(load->warden, SIGTERM);
+        waitpid(load->warden, NULL, 0);
     }
-    kill(-load->pid,
-         SIGKILL); /* what the shell left behind; the number is no one else's while any of it lives */
-    load->pid = 0;
+    load->warden = 0;
 }

@@ -20,6 +20,7 @@ typedef struct {
     char bench[RL_PATH_MAX], model[RL_PATH_MAX], identity[64]; /* model "": the lane has none */
     rl_outfile csv;                                            /* open from the first launch on */
     char *header;                                              /* of the first launch's CSV */
+    size_t taken, lines, bytes;                                /* launches in it, and their rows */
     cJSON *context, *context_of_launches;                      /* owned; the second is inside the first */
     const char *class;                                         /* of the first launch */
     double spent_s;
@@ -132,6 +133,39 @@ static bool any_failed(const rl_samples *s)
     return false;
 }
 
+rl_status rl_measure_read(rl_samples *s, const char *csv, size_t launch, int exit_code, rl_error *err)
+{
+    rl_status status = rl_samples_read(s, csv, err);
+    if (status != RL_OK) return status;
+    if (exit_code != 0 && !any_failed(s))
+        status =
+            rl_fail(err, RL_ERR_FORMAT, "exited with status %d, though no row says what failed", exit_code);
+    else if (s->n_launches != 1 || s->launches[0] != launch)
+        status = rl_fail(err, RL_ERR_FORMAT, "%.300s: the column launch is not %zu throughout", csv, launch);
+    if (status != RL_OK) rl_samples_free(s);
+    return status;
+}
+
+/* From the first launch on it is known how large samples.csv becomes: better refused now than by its reader, hours
+ * later. */
+static rl_status check_size(lane_run *r, const char *rows, size_t n, rl_error *err)
+{
+    const size_t to_come = r->launches - r->taken;
+    size_t lines = 0;
+    for (size_t i = 0; i < n; i++) lines += rows[i] == '\n';
+    if (r->lines + lines * to_come > RL_SAMPLES_LINES_MAX ||
+        strlen(r->header) + r->bytes + n * to_come > RL_SAMPLES_BYTES_MAX)
+        return rl_fail(
+            err, RL_ERR_ARG,
+            "it has %zu lines, %zu bytes: by %zu launches samples.csv would become larger than it may "
+            "be, %d lines and %d bytes: ask for fewer --launches, or fewer rows by --rows",
+            lines, n, r->launches, (int)RL_SAMPLES_LINES_MAX, (int)RL_SAMPLES_BYTES_MAX);
+    r->taken++;
+    r->lines += lines;
+    r->bytes += n;
+    return RL_OK;
+}
+
 /* Adds the rows; the first launch's header is everyone's. */
 static rl_status append_rows(lane_run *r, const char *path, rl_error *err)
 {
@@ -148,7 +182,8 @@ static rl_status append_rows(lane_run *r, const char *path, rl_error *err)
     }
     if (status == RL_OK && (strlen(r->header) != header || memcmp(r->header, data, header) != 0))
         status = rl_fail(err, RL_ERR_FORMAT, "its columns are not those of the first launch");
-    else if (status == RL_OK && fwrite(data + header, 1, n - header, r->csv.stream) != n - header)
+    else if (status == RL_OK && (status = check_size(r, data + header, n - header, err)) == RL_OK &&
+             fwrite(data + header, 1, n - header, r->csv.stream) != n - header)
         status = rl_fail(err, RL_ERR_IO, "cannot write %.300s", r->csv.path);
     free(data);
     return status;
@@ -211,15 +246,10 @@ static rl_status take_in(lane_run *r, size_t launch, const char *path, const rl_
                          rl_error *err)
 {
     rl_samples s;
-    rl_status status = rl_samples_read(&s, path, err);
+    rl_status status = rl_measure_read(&s, path, launch, result->code, err);
     if (status != RL_OK) return status;
-    if (result->code != 0 && !any_failed(&s))
-        status = rl_fail(err, RL_ERR_FORMAT, "exited with status %d, though no row says what failed",
-                         result->code);
-    else if (s.n_launches != 1 || s.launches[0] != launch)
-        status = rl_fail(err, RL_ERR_FORMAT, "%.300s: the column launch is not %zu throughout", path, launch);
     rl_samples_free(&s);
-    if (status == RL_OK) status = check_class(r, path, err);
+    status = check_class(r, path, err);
     if (status == RL_OK && r->csv.stream == NULL) {
         char csv[RL_PATH_MAX];
         rl_path_join(csv, r->plan->dir, "samples.csv");
@@ -277,7 +307,8 @@ static bool prepare(lane_run *r)
 {
     rl_error why;
     if (!rl_measure_clear(r->plan->dir, r->v) ||
-        !rl_measure_model(r->plan->lane, r->plan->model, r->model, r->identity, r->v)) return false;
+        !rl_measure_model(r->plan->lane, r->plan->model, r->model, r->identity, r->v))
+        return false;
     if (rl_here_bench(r->bench, r->plan->lane->bench, r->plan->bench_dir, &why) == RL_OK) return true;
     rl_verdict_problem(r->v, "%s", why.text);
     return false;

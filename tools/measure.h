@@ -3,7 +3,7 @@
  * Every launch is a fresh process. What they leave is in one directory:
  *   samples.csv     the rows of all launches under one header
  *   context.json    the first launch's context, and in it
- *                     lane_mode        "full", "quick", or "rows" where only some were asked for (narrow.h)
+ *                     lane_mode        "quick"; else "rows" where only some were asked for (narrow.h); else "full"
  *                     model_identity   where the lane has a model (origin.h)
  *                     launches         of each how long it took, how it ended, and whatever its own context
  *                                      says otherwise than the first
@@ -16,6 +16,7 @@
 #ifndef RL_MEASURE_H
 #define RL_MEASURE_H
 
+#include "gate/samples.h"
 #include "gate/verdict.h"
 #include "here.h"
 
@@ -33,12 +34,17 @@ typedef struct {
 } rl_measure_plan;
 
 /* Fills csv with the path of samples.csv; true where at least one launch is in it. Whatever went wrong is a
- * problem in *v. *caught is the signal that ended it early, or 0: the caller reports, then raises it. What an earlier run left in the directory is removed first. */
+ * problem in *v. *caught is the signal that ended it early, or 0: the caller reports, then raises it. What an earlier
+ * run left in the directory is removed first. */
 bool rl_measure(const rl_measure_plan *plan, rl_verdict_set *v, char csv[RL_PATH_MAX], int *caught);
 
 /* Makes the directory of a report, with launches/ in it. What an earlier run left there is removed: it must not be
  * taken for this run's, should this one be cut short. False where it cannot be made, which is a problem in *v then. */
 bool rl_measure_clear(const char *dir, rl_verdict_set *v);
+
+/* Reads what a launch wrote: rows of this launch alone, and one that failed where it exited with another status than 0.
+ * Errors: as rl_samples_read; *s is empty then. */
+rl_status rl_measure_read(rl_samples *s, const char *csv, size_t launch, int exit_code, rl_error *err);
 
 /* The model file of a lane that has one: `asked`, or its own below models/, and which it is (origin.h). Empty where
  * the lane has none. False where the file is not there: a problem in *v says how to make it. */

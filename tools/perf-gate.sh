@@ -13,8 +13,10 @@ usage: tools/perf-gate.sh PREFIX SHA RESULTS
 
 For every lane in baselines/lanes there must be a verdict.json of this lane and this commit, of a clean tree, of the
 whole lane (no --quick, no --rows), with exit code 0 and rows compared with a baseline. A lane none of whose gates needs
-a baseline must have passed something. So must one with exit code 3, no usable baseline for the machine: its portable
-gates were judged. That is said, and is a failure where RL_REQUIRE_BASELINE is "true".
+a baseline must have passed something. So must one with exit code 3 because there is no baseline for the class of
+machines ("missing"): its portable gates were judged. That is said, and is a failure where RL_REQUIRE_BASELINE is
+"true". A baseline that is there, but cannot be read, is stale or does not fit, is a failure anywhere, and so are rows
+made slower on purpose (--inject).
 
 exit status: 0 all is well; 1 something is not; 64 bad usage
 HELP
@@ -27,6 +29,8 @@ if [ $# != 3 ] || [ -z "$1" ] || ! printf '%s\n' "$2" | grep -qxE '[0-9a-f]{40}'
 fi
 prefix=$1 sha=$2 results=$3
 lanes=$(dirname "$0")/../baselines/lanes
+# shellcheck source=tools/verdict.sh
+. "$(dirname "$0")/verdict.sh"
 failures=0
 
 fail() {
@@ -34,12 +38,7 @@ fail() {
     echo "FAILED: $*"
 }
 
-# The value of a key at a depth of the file: verdict.json is written with a line a key, indented by tabs, and no text
-# in it has a raw tab or line feed.
-value() { # DEPTH KEY
-    indent=$(printf '%*s' "$1" '' | tr ' ' '\t')
-    sed -n "s/^$indent\"$2\":	\(.*[^,]\),\{0,1\}\$/\1/p" "$verdict"
-}
+value() { verdict_value "$verdict" "$@"; } # DEPTH KEY
 
 check_lane() { # LANE
     verdict=$prefix$1/verdict.json
@@ -56,13 +55,14 @@ check_lane() { # LANE
     [ "$(value 1 lane)" = "\"$1\"" ] || fail "$1: its verdict is of the lane $(value 1 lane)"
     [ "$(value 1 mode)" = '"full"' ] && [ "$(value 1 rows)" = '""' ] || fail "$1: only a part of the lane was run"
     [ "$(value 1 dirty)" = false ] || fail "$1: it was built from changes that are in no commit"
+    [ "$(value 1 injected)" = false ] || fail "$1: rows were made slower on purpose (--inject)"
     [ ${#commit} -ge 12 ] && [ "${sha#"$commit"}" != "$sha" ] || fail "$1: measured '$commit', not $sha"
     case $code:$state in
     0:used) [ "${compared:-0}" -gt 0 ] || fail "$1: no row was compared with the baseline" ;;
     "0:not needed") [ "${passed:-0}" -gt 0 ] || fail "$1: nothing passed" ;;
-    3:*)
+    3:missing)
         [ "${passed:-0}" -gt 0 ] || fail "$1: nothing passed"
-        [ "${RL_REQUIRE_BASELINE:-}" != true ] || fail "$1: no usable baseline ($state), and one is required"
+        [ "${RL_REQUIRE_BASELINE:-}" != true ] || fail "$1: there is no baseline, and one is required"
         ;;
     *) fail "$1: exit code ${code:-unknown}, baseline ${state:-unknown}" ;;
     esac

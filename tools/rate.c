@@ -43,3 +43,19 @@ rl_rate rl_rate_of(size_t k, size_t n)
     if (n == 0) return (rl_rate){0, 0, (double)NAN, 0, 1};
     return (rl_rate){k, n, (double)k / (double)n, bound(k, n, true), bound(k, n, false)};
 }
+
+rl_kept rl_rate_kept(size_t red, size_t judged, size_t n, double allowed)
+{
+    if (rl_rate_of(red, n).low > allowed) return RL_KEPT_NOT;
+    return n > 0 && judged >= n - judged ? RL_KEPT : RL_KEPT_UNKNOWN;
+}
+
+const char *rl_kept_text(rl_kept kept)
+{
+    static const char *const texts[] = {
+        [RL_KEPT] = "The rate of false reds is kept.",
+        [RL_KEPT_UNKNOWN] = "Fewer than half of the runs with nothing changed came to a verdict: unknown.",
+        [RL_KEPT_NOT] = "There are more false reds than allowed.",
+    };
+    return texts[kept];
+}

@@ -3,19 +3,18 @@
 #include "base/file.h"
 #include "calibration.h"
 #include "conclude.h"
+#include "gate/reproduce.h"
 #include "load.h"
 #include "measure.h"
 #include "noise_made.h"
 
-#include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LOG_MAX = 16 << 20, SESSIONS = 2 };
-
-static const char header[] = "run,kind,load,row,slowdown,exit_code,regressed,inconclusive,found,seconds\n";
+enum { LOG_MAX = 16 << 20, SESSIONS = 2, HEAD_LINES = 8 };
 
 /* One line of the log. */
 typedef struct {
@@ -27,12 +26,21 @@ typedef struct {
     size_t regressed, inconclusive;
 } outcome;
 
+/* A row that can be made slower, and the gate that must find it. */
+typedef struct {
+    const rl_baseline_row *row;
+    const rl_gate *gate;
+} target;
+
 typedef struct {
     const rl_selftest_real_plan *plan;
     rl_baseline baseline;
     char baseline_path[RL_PATH_MAX], log_path[RL_PATH_MAX], run_dir[RL_PATH_MAX];
     rl_pool pool;
-    char *log; /* all of it; owned */
+    target *targets;
+    size_t n_targets;
+    const char *head; /* of the log: the settings, and the names of the columns */
+    char *log;        /* all of it; owned */
     size_t log_bytes;
     size_t done;
     rl_selftest_count *count;
@@ -47,11 +55,47 @@ static double seconds_now(void)
 
 /* ---- The log --------------------------------------------------------------------------------------- */
 
+/* HEAD_LINES of them. Results of other settings are another test's: they must not be counted together. */
+static const char *head_of(test *t)
+{
+    const rl_selftest_real_plan *p = t->plan;
+    rl_pool *pool = &t->pool;
+    const char *margin = p->margin > 0 ? rl_pool_format(pool, "%.6g", p->margin) : "as the lane says";
+    const char *load = p->load != NULL ? rl_pool_printable(pool, p->load, strlen(p->load)) : "";
+    return rl_pool_format(
+        pool,
+        "# lane: %s\n# rows: %s\n# margin: %s\n# inject: %.6g\n# launches: %zu\n# seed: %llu\n# load: %s\n"
+        "run,kind,load,row,slowdown,exit_code,regressed,inconclusive,found,seconds\n",
+        p->lane->name, rl_pool_printable(pool, p->rows, strlen(p->rows)), margin, p->slowdown,
+        p->launches > 0 ? p->launches : p->lane->full.launches, (unsigned long long)p->seed, load);
+}
+
+/* Does the log begin like ours? Says which setting differs. */
+static rl_status check_head(const test *t, rl_error *err)
+{
+    char shown[128];
+    const char *is = t->log, *ours = t->head;
+    for (size_t line = 1; *ours != '\0'; line++) {
+        const size_t n = strcspn(ours, "\n") + 1;
+        if (strncmp(is, ours, n) != 0)
+            return rl_fail(
+                err, RL_ERR_FORMAT,
+                "%.200s: line %zu is '%s', of these settings it would be '%.*s': go on with the same, "
+                "or with another --report",
+                t->log_path, line, rl_printable(shown, sizeof shown, is, strcspn(is, "\n")),
+                (int)(n - 1 < 128 ? n - 1 : 128), ours);
+        is += n;
+        ours += n;
+    }
+    return RL_OK;
+}
+
 static void count(test *t, const outcome *o)
 {
     rl_selftest_count *c = &t->count[o->loaded];
     c->broken += o->exit_code > RL_EXIT_REGRESSION;
     c->same += !o->slower;
+    c->judged += !o->slower && o->exit_code <= RL_EXIT_REGRESSION;
     c->red += !o->slower && o->exit_code == RL_EXIT_REGRESSION;
     c->slower += o->slower;
     c->found += o->slower && o->found;
@@ -93,19 +137,18 @@ static bool read_line(const char *line, size_t run, outcome *o)
 static rl_status read_log(test *t, rl_error *err)
 {
     if (access(t->log_path, F_OK) != 0) {
-        t->log = strdup(header);
-        t->log_bytes = strlen(header);
+        t->log = strdup(t->head);
+        t->log_bytes = strlen(t->head);
         return t->log != NULL ? RL_OK : rl_fail(err, RL_ERR_MEMORY, "out of memory for the log");
     }
     rl_status status = rl_file_read(t->log_path, LOG_MAX, &t->log, &t->log_bytes, err);
+    if (status == RL_OK) status = check_head(t, err);
     if (status != RL_OK) return status;
-    if (strncmp(t->log, header, strlen(header)) != 0)
-        return rl_fail(err, RL_ERR_FORMAT, "%.300s: line 1 is not the header of such a log", t->log_path);
-    for (const char *line = t->log + strlen(header); *line != '\0'; line = strchr(line, '\n') + 1) {
+    for (const char *line = t->log + strlen(t->head); *line != '\0'; line = strchr(line, '\n') + 1) {
         outcome o;
         if (!read_line(line, t->done, &o)) {
             return rl_fail(err, RL_ERR_FORMAT, "%.300s: line %zu is not run %zu of such a log", t->log_path,
-                           t->done + 2, t->done);
+                           t->done + HEAD_LINES + 1, t->done);
         }
         count(t, &o);
         t->done++;
@@ -126,6 +169,13 @@ static rl_measure_plan measure_plan(const test *t, const char *dir)
                              .progress = NULL};
 }
 
+/* With the rows, if it is of some only: what is measured says so then, and is no baseline of the lane. */
+static void open_verdict(const test *t, rl_verdict_set *v)
+{
+    rl_verdict_open(v, t->plan->lane->name, false);
+    v->rows = rl_pool_printable(&v->pool, t->plan->rows, strlen(t->plan->rows));
+}
+
 /* One session of as many launches as a run has: two of them make 2 : 1, as recalibrate does. */
 static rl_status measure_session(test *t, int session, char csv[RL_PATH_MAX], int *caught, rl_error *err)
 {
@@ -133,7 +183,7 @@ static rl_status measure_session(test *t, int session, char csv[RL_PATH_MAX], in
     rl_verdict_set v;
     snprintf(dir, sizeof dir, "%.3900s/baseline/%d", t->plan->dir, session + 1);
     fprintf(stderr, "selftest: baseline, session %d of %d\n", session + 1, (int)SESSIONS);
-    rl_verdict_open(&v, t->plan->lane->name, false);
+    open_verdict(t, &v);
     rl_measure_plan plan = measure_plan(t, dir);
     const bool measured = rl_measure(&plan, &v, csv, caught);
     rl_status status = RL_OK;
@@ -160,6 +210,7 @@ static rl_status make_baseline(test *t, int *caught, rl_error *err)
                          .reason = "selftest",
                          .head = "",
                          .any_build = true,
+                         .narrowed = t->plan->rows[0] != '\0',
                          .now = time(NULL)
     });
     rl_status status = c.n_refusals == 0 ? rl_baseline_write(&c.next, t->baseline_path, err)
@@ -168,49 +219,75 @@ static rl_status make_baseline(test *t, int *caught, rl_error *err)
     return status;
 }
 
+/* The slowdown lies beyond the margin of a relative gate; an exact one would find the least change. */
+static rl_status find_targets(test *t, rl_error *err)
+{
+    const rl_baseline *b = &t->baseline;
+    t->targets = rl_pool_alloc(&t->pool, (b->n_rows + 1) * sizeof *t->targets);
+    for (size_t i = 0; i < b->n_rows; i++) {
+        const rl_baseline_row *row = &b->rows[i];
+        const rl_gate *gate = rl_lane_tightest(t->plan->lane, row->name, row->metric, false);
+        if (gate != NULL) t->targets[t->n_targets++] = (target){row, gate};
+    }
+    if (t->n_targets > 0) return RL_OK;
+    return rl_fail(err, RL_ERR_FORMAT, "%.300s has no row that a relative gate looks at", t->baseline_path);
+}
+
 static rl_status prepare(test *t, int *caught, rl_error *err)
 {
+    char samples[RL_PATH_MAX];
     if (strlen(t->plan->dir) > 3900) return rl_fail(err, RL_ERR_ARG, "the path of the report is too long");
     rl_path_join(t->baseline_path, t->plan->dir, "baseline.json");
     rl_path_join(t->log_path, t->plan->dir, "log.csv");
     rl_path_join(t->run_dir, t->plan->dir, "run");
+    rl_path_join(samples, t->plan->dir, "samples");
+    t->head = head_of(t);
     rl_status status = read_log(t, err);
+    if (status == RL_OK) status = rl_make_dirs(samples, err);
     if (status == RL_OK && (t->done == 0 || access(t->baseline_path, F_OK) != 0)) {
         if (t->done > 0)
             return rl_fail(err, RL_ERR_IO, "%.300s goes on, but its baseline is gone", t->log_path);
         status = make_baseline(t, caught, err);
     }
     if (status == RL_OK) status = rl_baseline_read(&t->baseline, t->baseline_path, err);
-    if (status == RL_OK && t->baseline.n_rows == 0)
-        status = rl_fail(err, RL_ERR_FORMAT, "%.300s has no rows", t->baseline_path);
+    if (status == RL_OK) status = find_targets(t, err);
     return status;
 }
 
 /* ---- Runs ------------------------------------------------------------------------------------------ */
 
-/* The smallest margin of the gates that look at a row of the baseline. */
-static double margin_of(const rl_lane *lane, const rl_baseline_row *row)
+/* Keeps what a run measured: run/ belongs to the next one. A second name costs no copy. */
+static rl_status keep_samples(const test *t, size_t run, const char *csv, rl_error *err)
 {
-    double margin = 1;
-    for (size_t g = 0; g < lane->n_gates; g++) {
-        const rl_gate *gate = &lane->gates[g];
-        if (gate->kind == RL_GATE_RELATIVE && strcmp(gate->metric, row->metric) == 0 &&
-            rl_matches(&gate->matcher, row->name) && gate->bound < margin)
-            margin = gate->bound;
-    }
-    return margin;
+    char path[RL_PATH_MAX];
+    snprintf(path, sizeof path, "%.3900s/samples/%zu.csv", t->plan->dir, run);
+    unlink(path); /* of a run that did not come into the log */
+    if (link(csv, path) == 0) return RL_OK;
+    return rl_fail(err, RL_ERR_IO, "cannot keep the samples as %.300s: %s", path, strerror(errno));
 }
 
-/* "^gemv/q4_0\.x$=+8.5%": the rule of --inject for one row. */
-static const char *injection(rl_pool *pool, const char *row, double slowdown)
+/* Draws the row that is slower in this run; returns the rule for --inject. */
+static const char *draw(test *t, outcome *o, const target **slow)
 {
-    char *pattern = rl_pool_alloc(pool, 2 * strlen(row) + 1), *out = pattern;
-    for (; *row != '\0'; row++) {
-        if (!isalnum((unsigned char)*row) && *row != '/' && *row != '_' && *row != ':' && *row != '-')
-            *out++ = '\\';
-        *out++ = *row;
+    rl_dice dice = rl_dice_of(t->plan->seed, o->run);
+    *slow = &t->targets[(size_t)(rl_dice_unit(&dice) * (double)t->n_targets) % t->n_targets];
+    o->row = (*slow)->row->name;
+    o->slowdown = (1 + (*slow)->gate->bound) * (1 + t->plan->slowdown) - 1;
+    return rl_pool_format(&t->pool, "%s=+%.6g%%", rl_exact_pattern(&t->pool, o->row), 100 * o->slowdown);
+}
+
+/* slow: NULL where nothing was made slower. Only its own gate's word counts: not what an exact gate says of the same
+ * row, nor another metric. */
+static void take_findings(const rl_verdict_set *v, const target *slow, outcome *o)
+{
+    o->exit_code = v->exit_code;
+    o->regressed = v->count[RL_REGRESSED];
+    o->inconclusive = v->count[RL_INCONCLUSIVE];
+    for (size_t i = 0; i < v->n_findings && slow != NULL; i++) {
+        const rl_finding *f = &v->findings[i];
+        o->found |= f->verdict == RL_REGRESSED && f->gate != NULL && f->gate->kind == RL_GATE_RELATIVE &&
+                    strcmp(f->benchmark, o->row) == 0 && strcmp(f->metric, slow->row->metric) == 0;
     }
-    return rl_pool_format(pool, "^%s$=+%.6g%%", pattern, 100 * slowdown);
 }
 
 /* Measures with the load, judges without it. False where nothing could be measured. */
@@ -233,6 +310,7 @@ static bool measure_and_judge(test *t, outcome *o, const char *inject, rl_verdic
         rl_fail(err, RL_ERR_IO, "%.400s", v->n_problems > 0 ? v->problems[0] : "nothing measured");
         return false;
     }
+    if (*caught == 0 && keep_samples(t, o->run, csv, err) != RL_OK) return false;
     rl_conclude(&(rl_conclude_plan){.lane = t->plan->lane,
                                     .csv = csv,
                                     .baseline = t->baseline_path,
@@ -248,23 +326,12 @@ static rl_status run_once(test *t, int *caught, rl_error *err)
     outcome o = {.run = t->done, .row = "-", .slower = t->done % 2 == 1};
     o.loaded = t->plan->load != NULL && t->done / 2 % 2 == 1;
     const double began = seconds_now();
-    const char *inject = NULL;
-    rl_dice dice = rl_dice_of(t->plan->seed, t->done);
-    if (o.slower) {
-        const size_t at = (size_t)(rl_dice_unit(&dice) * (double)t->baseline.n_rows) % t->baseline.n_rows;
-        const rl_baseline_row *row = &t->baseline.rows[at];
-        o.row = row->name;
-        o.slowdown = (1 + margin_of(t->plan->lane, row)) * (1 + t->plan->slowdown) - 1;
-        inject = injection(&t->pool, o.row, o.slowdown);
-    }
+    const target *slow = NULL;
+    const char *inject = o.slower ? draw(t, &o, &slow) : NULL;
     rl_verdict_set v;
-    rl_verdict_open(&v, t->plan->lane->name, false);
+    open_verdict(t, &v);
     rl_status status = measure_and_judge(t, &o, inject, &v, caught, err) ? RL_OK : RL_ERR_IO;
-    o.exit_code = v.exit_code;
-    o.regressed = v.count[RL_REGRESSED];
-    o.inconclusive = v.count[RL_INCONCLUSIVE];
-    for (size_t i = 0; i < v.n_findings; i++)
-        o.found |= v.findings[i].verdict == RL_REGRESSED && strcmp(v.findings[i].benchmark, o.row) == 0;
+    take_findings(&v, slow, &o);
     rl_verdict_free(&v);
     o.seconds = seconds_now() - began;
     if (status != RL_OK || *caught != 0) return status;

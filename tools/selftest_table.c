@@ -1,14 +1,13 @@
 /* selftest_table.c - running all changes under all kinds of noise, and showing what came of it. */
 #include "selftest_table.h"
 #include "base/file.h"
-#include "rate.h"
 
 #include <string.h>
 
 typedef struct {
     const rl_selftest_table_plan *plan;
     FILE *out, *csv; /* csv NULL: none */
-    bool *kept;
+    rl_kept *kept;
 } table;
 
 /* One line: a kind at one amplitude. */
@@ -71,25 +70,26 @@ static void show_head(const table *t)
         "interval\n\n",
         p->rows, p->launches, (int)RL_SELFTEST_BEFORE, 100 * p->sigma, 100 * p->margin, p->false_reds,
         (unsigned long long)p->seed, t->plan->runs, fewer(t->plan->runs));
-    fprintf(t->out, "%-14s %9s  %-20s %-20s | one row slower, beyond the margin by %g %%:\n", "", "", "", "",
-            100 * p->slowdown);
-    fprintf(t->out, "%-14s %9s  %-20s %-20s | %-20s %s\n", "noise", "amplitude", "false reds",
+    fprintf(t->out, "%-14s %9s  %-20s %-20s %-20s | one row slower, beyond the margin by %g %%:\n", "", "",
+            "", "", "", 100 * p->slowdown);
+    fprintf(t->out, "%-14s %9s  %-20s %-20s %-20s | %-20s %s\n", "noise", "amplitude", "false reds", "exit 2",
             "all at the margin", "found", "exit 0");
 }
 
 static void show_line(const table *t, const line *l)
 {
-    char amplitude[32] = "-", same[64], edge[64], found[64], passed[64];
+    char amplitude[32] = "-", same[64], broken[64], edge[64], found[64], passed[64];
     const rl_tally *none = &l->tally[RL_CHANGE_NONE], *all = &l->tally[RL_CHANGE_EDGE];
     const rl_tally *one = &l->tally[RL_CHANGE_ONE];
     if (l->plan.kind->amplitude_is != NULL)
         snprintf(amplitude, sizeof amplitude, "%g", 100 * l->plan.amplitude);
     rate_text(same, none->red, none->runs);
+    rate_text(broken, none->broken, none->runs);
     if (one->runs == 0)
-        fprintf(t->out, "%-14s %9s  %s\n", l->plan.kind->name, amplitude, same);
+        fprintf(t->out, "%-14s %9s  %-20s %s\n", l->plan.kind->name, amplitude, same, broken);
     else
-        fprintf(t->out, "%-14s %9s  %-20s %-20s | %-20s %s\n", l->plan.kind->name, amplitude, same,
-                rate_text(edge, all->red, all->runs), rate_text(found, one->found, one->runs),
+        fprintf(t->out, "%-14s %9s  %-20s %-20s %-20s | %-20s %s\n", l->plan.kind->name, amplitude, same,
+                broken, rate_text(edge, all->red, all->runs), rate_text(found, one->found, one->runs),
                 rate_text(passed, one->passed, one->runs));
     fflush(t->out);
 }
@@ -100,16 +100,18 @@ static void show_rules(const table *t, const line *l)
     for (size_t rule = 0; l->plan.rules && rule < RL_RULES; rule++)
         for (size_t view = 0; view < RL_VIEWS; view++) {
             char wolf[64], found[64];
-            fprintf(t->out, " %-11s %-11s  %-20s %-20s | %s\n", rl_rule_name((rl_rule)rule),
+            fprintf(t->out, " %-11s %-11s  %-20s %-20s %-20s | %s\n", rl_rule_name((rl_rule)rule),
                     rl_view_name((rl_view)view), rate_text(wolf, none->rule_red[rule][view], none->runs), "",
-                    rate_text(found, one->rule_found[rule][view], one->runs));
+                    "", rate_text(found, one->rule_found[rule][view], one->runs));
         }
 }
 
 /* ---- Runs ------------------------------------------------------------------------------------------ */
 
-/* More false reds than allowed, beyond chance? */
-static bool breaks(const rl_tally *y, double allowed) { return rl_rate_of(y->red, y->runs).low > allowed; }
+static void worsen(rl_kept *kept, rl_kept answer)
+{
+    if (answer > *kept) *kept = answer;
+}
 
 static rl_status run_kind(const table *t, const rl_noise_kind *kind, rl_error *err)
 {
@@ -123,9 +125,9 @@ static rl_status run_kind(const table *t, const rl_noise_kind *kind, rl_error *e
                                  &l.tally[change], err);
     if (status != RL_OK) return status;
     const double allowed = l.plan.false_reds / 100;
-    if (breaks(&l.tally[RL_CHANGE_NONE], allowed) ||
-        (kind->exchangeable && breaks(&l.tally[RL_CHANGE_EDGE], allowed)))
-        *t->kept = false;
+    const rl_tally *none = &l.tally[RL_CHANGE_NONE], *edge = &l.tally[RL_CHANGE_EDGE];
+    worsen(t->kept, rl_rate_kept(none->red, none->runs - none->broken, none->runs, allowed));
+    if (kind->exchangeable) worsen(t->kept, rl_rate_kept(edge->red, edge->runs, edge->runs, allowed));
     show_line(t, &l);
     show_rules(t, &l);
     csv_line(t, &l);
@@ -162,13 +164,13 @@ static rl_status run_all(const table *t, rl_error *err)
     return status;
 }
 
-rl_status rl_selftest_table(const rl_selftest_table_plan *plan, FILE *out, bool *kept, rl_error *err)
+rl_status rl_selftest_table(const rl_selftest_table_plan *plan, FILE *out, rl_kept *kept, rl_error *err)
 {
     rl_outfile csv = {0};
     table t = {plan, out, NULL, kept};
     rl_status status = plan->csv != NULL ? rl_outfile_open(&csv, plan->csv, err) : RL_OK;
     if (status != RL_OK) return status;
-    *kept = true;
+    *kept = RL_KEPT;
     t.csv = csv.stream;
     if (t.csv != NULL)
         fputs("generator,amplitude,sigma,margin,slowdown,rows,launches,seed,change,rule,samples,runs,count,"

@@ -11,6 +11,7 @@
 #ifndef RL_SELFTEST_TABLE_H
 #define RL_SELFTEST_TABLE_H
 
+#include "rate.h"
 #include "selftest.h"
 
 #include <stdio.h>
@@ -24,9 +25,9 @@ typedef struct {
     const char *csv; /* NULL: none */
 } rl_selftest_table_plan;
 
-/* *kept: the lower bound of every rate of false reds is at most what the plan allows; the sweep, which looks for
- * where that ends, aside. So are runs at the edge of the margin where launches are not exchangeable. Errors:
- * RL_ERR_ARG, RL_ERR_IO for the CSV. */
-rl_status rl_selftest_table(const rl_selftest_table_plan *plan, FILE *out, bool *kept, rl_error *err);
+/* *kept: the worst answer of all kinds; the sweep, which looks for where that ends, aside. So are runs at the edge
+ * of the margin where launches are not exchangeable; where they are, a run there need not come to a verdict: it is
+ * where none can be had. Errors: RL_ERR_ARG, RL_ERR_IO for the CSV. */
+rl_status rl_selftest_table(const rl_selftest_table_plan *plan, FILE *out, rl_kept *kept, rl_error *err);
 
 #endif

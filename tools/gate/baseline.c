@@ -80,7 +80,7 @@ static double median_of(const double *x, size_t n)
     return median;
 }
 
-/* s_b and s_s. */
+/* s_b and s_s; of zeros they cannot be told. */
 static void measure_spreads(rl_baseline_row *row, size_t n_sessions)
 {
     rl_pool scratch = {0};
@@ -112,6 +112,7 @@ void rl_baseline_add(rl_baseline *b, const rl_baseline_row *row)
         if (to->control != NULL) to->control[i] = rl_baseline_round(to->control[i]);
     }
     to->median = rl_sorted_median(to->launches, to->n);
+    if (to->control == NULL) to->control_of = NULL;
     to->between = (to->launches[to->n - 1] - to->launches[0]) / to->median;
     measure_spreads(to, b->n_sessions);
     to->beta = to->control != NULL ? rl_control_beta(to->launches, to->control, to->n, to->higher) : 0;

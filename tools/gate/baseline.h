@@ -23,14 +23,16 @@
  *     "rows": [
  *       {"name":"...","metric":"real_time","unit":"ns","better":"lower","median":41210,"within":0.012,
  *        "between":0.021,"s_w":0.004,"s_b":0.007,"s_s":0.003,"launches":[[41190,41230,...],[...]],
- *        "control":[[5.2e10,...],[...]],"beta":0.62,"note":"..."},
+ *        "control":[[5.2e10,...],[...]],"control_of":"read_bw","beta":0.62,"note":"..."},
  *       ...
  *     ]
  *   }
  *
  * A session is a run of launches; sessions lie apart in time, so that they see different states of the
  * machine. Launches are grouped by session, ascending in each; "control" has the control variate's reading
- * (control.h) of each of them, in the same places. Numbers have six significant digits.
+ * (control.h) of each of them, in the same places, "control_of" its name. Numbers have six significant digits. They
+ * are above 0, but for an exact count that is 0 in every launch. "launches" of a session are how many each row has
+ * of it.
  *
  * Spreads: "within" and "between" are the middle launch's range of repetitions over its median, and the range
  * of launches over theirs. s_w, s_b and s_s are standard deviations of the logarithm: of repetitions within a
@@ -40,7 +42,7 @@
  *
  * "gone" has the tombstones: rows that were once here and may be missing. The timestamp of the whole is the
  * newest session's, its age decides whether it is stale. "load", "reason", "kernel", "tool", "model", "code",
- * "gone", "note", and "control" with "beta" may be missing. */
+ * "gone", "note", and "control" with "control_of" and "beta" may be missing. */
 #ifndef RL_BASELINE_H
 #define RL_BASELINE_H
 
@@ -59,10 +61,11 @@ typedef struct {
 
 typedef struct {
     const char *name, *metric, *unit;
-    bool higher;      /* is better */
-    double *launches; /* of all sessions, ascending */
-    double *control;  /* of each of them, the control variate's reading; NULL: none */
-    size_t *session;  /* of each of them, which one it is of, from 0; NULL for rl_baseline_add: the first */
+    bool higher;            /* is better */
+    double *launches;       /* of all sessions, ascending */
+    double *control;        /* of each of them, the control variate's reading; NULL: none */
+    const char *control_of; /* whose readings: one of rl_control_names; NULL: none */
+    size_t *session; /* of each of them, which one it is of, from 0; NULL for rl_baseline_add: the first */
     size_t n;
     double median, within, between, s_w, s_b, s_s; /* see above */
     double beta, control_median;                   /* 0 and NaN without control */

@@ -21,21 +21,23 @@ typedef struct {
 } grouped;
 
 /* [[41190, 41230], [41300]]: one array a session. */
-static void read_grouped(grouped *g, const rl_node *groups, size_t n_sessions)
+static void read_grouped(grouped *g, const rl_node *groups, const rl_baseline *b, double least)
 {
     size_t s = 0;
     g->n = 0;
-    if (rl_node_count(groups) != n_sessions)
+    if (rl_node_count(groups) != b->n_sessions)
         rl_node_refuse(groups, "has %zu sessions, expected %zu as in _meta", rl_node_count(groups),
-                       n_sessions);
+                       b->n_sessions);
     for (rl_node group = rl_node_first(groups); group.value != NULL;
          group = rl_node_next(groups, &group), s++) {
         const size_t n = rl_node_count(&group);
         if (n == 0 || g->n + n > RL_LAUNCHES_MAX)
             rl_node_refuse(&group, "expected launches, at most %d with those before", (int)RL_LAUNCHES_MAX);
+        if (s < b->n_sessions && n != b->sessions[s].launches)
+            rl_node_refuse(&group, "has %zu launches, expected %zu as in _meta", n, b->sessions[s].launches);
         for (rl_node item = rl_node_first(&group); item.value != NULL; item = rl_node_next(&group, &item)) {
             g->session[g->n] = s;
-            g->values[g->n++] = rl_node_number(&item, DBL_MIN, DBL_MAX);
+            g->values[g->n++] = rl_node_number(&item, least, DBL_MAX);
         }
     }
 }
@@ -54,6 +56,25 @@ static double read_spread(const rl_node *row, const char *key)
     return spread < 0 ? (double)NAN : spread;
 }
 
+/* Zeros throughout are a count that is 0, which only an exact gate looks at; one among others is nothing. */
+static void check_zeros(const grouped *launches, const rl_node *values, bool controlled)
+{
+    size_t zeros = 0;
+    for (size_t i = 0; i < launches->n; i++) zeros += launches->values[i] < DBL_MIN;
+    if (zeros > 0 && (controlled || zeros < launches->n))
+        rl_node_refuse(values,
+                       "%zu of %zu are 0, expected numbers above 0, or nothing but an exact count's 0", zeros,
+                       launches->n);
+}
+
+/* Readings of the machine, what they are of, and beta go together. */
+static void check_control(const rl_node *row, const rl_node *control, const rl_node *of, const rl_node *beta)
+{
+    const bool has = control->value != NULL;
+    if (has != (of->value != NULL) || has != (beta->value != NULL))
+        rl_node_refuse(row, "control, control_of and beta go together, one of them is missing");
+}
+
 /* What rl_baseline_add works out from launches is checked for its form, and the median for its value. */
 static void add_row(rl_baseline *b, rl_baseline_row *row, const rl_node *n)
 {
@@ -63,16 +84,19 @@ static void add_row(rl_baseline *b, rl_baseline_row *row, const rl_node *n)
             *readings = rl_pool_alloc(&scratch, sizeof *readings);
     rl_node values = rl_node_at(n, "launches"), control = rl_node_find(n, "control");
     rl_node beta = rl_node_find(n, "beta"), median = rl_node_at(n, "median");
-    const double told = rl_node_number(&median, DBL_MIN, DBL_MAX);
+    rl_node control_of = rl_node_find(n, "control_of");
+    const double told = rl_node_number(&median, 0, DBL_MAX);
     for (size_t i = 0; i < RL_COUNT(derived); i++) read_spread(n, derived[i]);
-    read_grouped(launches, &values, b->n_sessions);
+    read_grouped(launches, &values, b, 0);
+    check_zeros(launches, &values, control.value != NULL);
+    check_control(n, &control, &control_of, &beta);
     if (control.value != NULL) {
-        read_grouped(readings, &control, b->n_sessions);
+        read_grouped(readings, &control, b, DBL_MIN);
         if (!same_groups(launches, readings)) rl_node_refuse(&control, "is not grouped as the launches are");
         row->control = readings->values;
     }
-    if ((control.value == NULL) != (beta.value == NULL))
-        rl_node_refuse(n, "control and beta go together, one of them is missing");
+    if (control_of.value != NULL)
+        row->control_of = rl_control_names[rl_node_word(&control_of, rl_control_names)];
     row->launches = launches->values;
     row->session = launches->session;
     row->n = launches->n;
@@ -80,7 +104,8 @@ static void add_row(rl_baseline *b, rl_baseline_row *row, const rl_node *n)
         rl_baseline_add(b, row);
         rl_baseline_row *added = &b->rows[b->n_rows - 1];
         if (beta.value != NULL) added->beta = rl_node_number(&beta, 0, 1);
-        if (!(fabs(told - added->median) <= 1e-5 * added->median)) /* ten units of the sixth digit */
+        if (!isfinite(added->median) ||
+            fabs(told - added->median) > 1e-5 * added->median) /* ten units of the sixth digit */
             rl_node_refuse(&median, "is %g, but the launches' median is %g: was it edited by hand?", told,
                            added->median);
     }
@@ -89,9 +114,9 @@ static void add_row(rl_baseline *b, rl_baseline_row *row, const rl_node *n)
 
 static void read_row(rl_baseline *b, const rl_node *n)
 {
-    static const char *const keys[] = {"name",   "metric",   "unit",    "better", "median",
-                                       "within", "between",  "s_w",     "s_b",    "s_s",
-                                       "note",   "launches", "control", "beta",   NULL};
+    static const char *const keys[] = {"name",    "metric",     "unit", "better", "median", "within",
+                                       "between", "s_w",        "s_b",  "s_s",    "note",   "launches",
+                                       "control", "control_of", "beta", NULL};
     rl_node_keys(n, keys);
     rl_node name = rl_node_at(n, "name"), metric = rl_node_at(n, "metric"), unit = rl_node_find(n, "unit");
     rl_node better = rl_node_at(n, "better"), note = rl_node_find(n, "note");
@@ -264,6 +289,7 @@ static cJSON *row_json(const rl_baseline_row *row, size_t n_sessions)
     cJSON_AddItemToObject(to, "launches", grouped_json(row, row->launches, n_sessions));
     if (row->control != NULL) {
         cJSON_AddItemToObject(to, "control", grouped_json(row, row->control, n_sessions));
+        rl_json_text(to, "control_of", row->control_of);
         cJSON_AddNumberToObject(to, "beta", rl_baseline_round(row->beta));
     }
     rl_json_text(to, "note", row->note);

@@ -1,7 +1,7 @@
 /* code.h - does a row run the object code that the baseline was measured with? Then it cannot have become slower,
  * only the machine can have. Pure.
  *
- * A bench carries the hashes of the objects it is made of (perf/code.cmake): "gemv/avx512" those of a family's
+ * A bench carries the hashes of the objects it is made of (cmake/code_hashes.cmake): "gemv/avx512" those of a family's
  * kernels of one tier, "common" everything that has no tier: dispatch, the libraries below, the harness, the bench
  * itself. A row is called after its family, "gemv/q4_0/...", and says in a column which tier it ran. It depends on
  *   the families called like its own, or like its own and more ("tokenizer_heap"), in its tier and in scalar, which

@@ -1,6 +1,6 @@
 /* common_mode.c - one cause for many rows. */
 #include "gate/common_mode.h"
-#include "gate/paired.h"
+#include "gate/rank.h"
 #include "perf/stats.h"
 
 #include <math.h>

@@ -37,7 +37,8 @@ size_t rl_control_readings(const rl_samples *s, const rl_sample_row *row, const 
     for (size_t first = 0, n; all && first < row->n; first += n) {
         n = rl_samples_launch_length(row, first);
         out[launches] = median_reading(&row->samples[first], n, rate, percent, readings);
-        all = !isnan(out[launches++]);
+        all = isfinite(out[launches]) != 0; /* two readings may have no median that is a number */
+        launches++;
     }
     rl_pool_free(&scratch);
     return all ? launches : 0;

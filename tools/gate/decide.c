@@ -1,6 +1,5 @@
 /* decide.c - the rule of decide.h. */
 #include "gate/decide.h"
-#include "gate/lane.h"
 #include "perf/stats.h"
 
 #include <math.h>
@@ -48,13 +47,20 @@ rl_judgement rl_compare(rl_rank_null *null, rl_side before, rl_side now, bool hi
     j.p_not_worse = rl_rank_p_below(null, x, y, allowed);
     j.p_better = rl_rank_p_below(null, x, y, -allowed);
     j.sigma = rl_pooled_sigma(x, y);
+    rl_robust_sigma(x, &j.outliers_before);
+    rl_robust_sigma(y, &j.outliers_now);
     free(logs);
     return j;
 }
 
+bool rl_reachable(size_t n, size_t m, size_t rows, double level)
+{
+    return rl_rank_p_min(n, m) * (double)rows <= level;
+}
+
 static rl_decision decide(const rl_judgement *j, size_t rows, double level)
 {
-    if (rl_rank_p_min(j->n_before, j->n_now) * (double)rows > level) return RL_UNREACHABLE;
+    if (!rl_reachable(j->n_before, j->n_now, rows, level)) return RL_UNREACHABLE;
     if (j->p_worse <= level && j->superiority >= RL_SUPERIORITY) return RL_DECIDED_REGRESSED;
     if (j->p_better <= level && j->superiority <= 1 - RL_SUPERIORITY) return RL_DECIDED_IMPROVED;
     return j->p_not_worse <= RL_PASS_LEVEL ? RL_DECIDED_PASS : RL_DECIDED_INCONCLUSIVE;
@@ -82,9 +88,10 @@ void rl_decide_all(rl_judgement *rows, size_t n, double level)
     free(p);
 }
 
-size_t rl_launches_needed(size_t n, size_t rows, double level)
+/* Downwards: beyond RL_RANK_EXACT values, more of them can be of less use. */
+size_t rl_launches_needed(size_t n, size_t rows, double level, size_t most)
 {
-    size_t m = 1;
-    while (m <= RL_LAUNCHES_MAX && rl_rank_p_min(n, m) * (double)rows > level) m++;
-    return m;
+    size_t m = most;
+    while (m > 0 && rl_reachable(n, m, rows, level)) m--;
+    return m == most ? 0 : m + 1;
 }

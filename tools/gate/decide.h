@@ -46,9 +46,10 @@ typedef struct {
     double superiority;       /* how often a launch of today is worse than one of the baseline */
     double p_worse, p_better; /* of the row alone; rl_decide_all corrects them */
     double p_not_worse;
-    double sigma;         /* of launches, in the log domain */
-    double detectable;    /* the smallest ratio that would be found; set by rl_decide_all */
-    rl_decision decision; /* likewise */
+    double sigma;                         /* of launches, in the log domain */
+    size_t outliers_before, outliers_now; /* likewise: launches far from the others of their side (rank.h) */
+    double detectable;                    /* the smallest ratio that would be found; set by rl_decide_all */
+    rl_decision decision;                 /* likewise */
 } rl_judgement;
 
 /* Both sides ascending, positive, finite. Without memory nothing is shown of the row. */
@@ -58,8 +59,10 @@ rl_judgement rl_compare(rl_rank_null *null, rl_side before, rl_side now, bool hi
 /* Decides all rows of a run, at the level for the run as a whole. Without memory all are INCONCLUSIVE. */
 void rl_decide_all(rl_judgement *rows, size_t n, double level);
 
-/* The fewest launches with which each of `rows` rows can be judged against n; RL_LAUNCHES_MAX + 1 where no
- * number would do. */
-size_t rl_launches_needed(size_t n, size_t rows, double level);
+/* Can each of `rows` rows be shown to be worse with m launches against n? */
+bool rl_reachable(size_t n, size_t m, size_t rows, double level);
+
+/* The smallest number of launches, up to `most`, from which on they can; 0: not even `most` will do. */
+size_t rl_launches_needed(size_t n, size_t rows, double level, size_t most);
 
 #endif

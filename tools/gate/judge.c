@@ -120,16 +120,47 @@ void rl_trial_finish(rl_trial *t, rl_finding *f, const rl_sample_row *row)
     doubt(f, row, &t->v->pool);
 }
 
+/* Of which values a gate can make sense. */
+typedef enum { ANY_NUMBER, NOT_NEGATIVE, ABOVE_0 } range;
+
+static range range_of(const rl_gate *gate)
+{
+    if (gate->kind == RL_GATE_RELATIVE || gate->kind == RL_GATE_RATIO) return ABOVE_0;
+    if (gate->kind == RL_GATE_EXACT || gate->kind == RL_GATE_QUALITY) return NOT_NEGATIVE;
+    const bool error = gate->kind == RL_GATE_CEILING && strcmp(gate->metric, "max_error") == 0;
+    return error ? NOT_NEGATIVE : ANY_NUMBER;
+}
+
+static bool in_range(const rl_cell *cell, range r)
+{
+    return r == ABOVE_0 ? positive(cell) : isfinite(cell->value) && (r == ANY_NUMBER || cell->value >= 0);
+}
+
+/* A median of two numbers may be beyond the largest there is. */
+static bool medians_finite(const rl_sample_row *row, size_t column)
+{
+    rl_pool scratch = {0};
+    double *medians = rl_pool_alloc(&scratch, row->n * sizeof *medians);
+    const size_t n = rl_samples_launch_medians(row, column, medians, NULL);
+    size_t i = 0;
+    while (i < n && isfinite(medians[i])) i++;
+    rl_pool_free(&scratch);
+    return i == n;
+}
+
 const char *rl_value_problem(const rl_sample_row *row, size_t column, const rl_gate *gate, rl_pool *pool)
 {
-    const bool ratio = rl_gate_needs_baseline(gate) || gate->kind == RL_GATE_RATIO;
+    static const char *const expected[] = {
+        [ANY_NUMBER] = "a number", [NOT_NEGATIVE] = "a number from 0", [ABOVE_0] = "a number above 0"};
+    const range r = range_of(gate);
     for (size_t i = 0; i < row->n; i++) {
         const rl_cell *cell = &row->samples[i].cells[column];
-        if (ratio ? positive(cell) : isfinite(cell->value)) continue;
+        if (in_range(cell, r)) continue;
         return rl_pool_format(pool, "line %zu: %s is %s, expected %s", row->samples[i].line, gate->metric,
-                              describe_cell(pool, cell), ratio ? "a number above 0" : "a number");
+                              describe_cell(pool, cell), expected[r]);
     }
-    return NULL;
+    if (medians_finite(row, column)) return NULL;
+    return rl_pool_format(pool, "%s is so large that a launch has no median", gate->metric);
 }
 
 double rl_side_spread(rl_side side)
@@ -147,6 +178,22 @@ rl_side rl_trial_launches(rl_trial *t, rl_finding *f, const rl_sample_row *row, 
     return side;
 }
 
+/* What keeps a finding from being compared with the baseline's row, or NULL. */
+static const char *baseline_problem(const rl_baseline_row *row, const rl_finding *f, rl_pool *pool)
+{
+    const rl_gate *gate = f->gate;
+    if (row->higher != gate->higher) return "the gate's direction is not the baseline's: recalibrate";
+    if (strcmp(row->unit, f->unit) != 0)
+        return rl_pool_format(pool, "measured in '%s', the baseline in '%s'", f->unit, row->unit);
+    if (gate->control != NULL && row->control_of != NULL && strcmp(gate->control, row->control_of) != 0)
+        return rl_pool_format(pool,
+                              "the gate corrects it by %s, the baseline's readings are of %s: recalibrate",
+                              gate->control, row->control_of);
+    if (gate->kind == RL_GATE_RELATIVE && !(row->launches[0] > 0))
+        return "the baseline has 0, of which nothing is a multiple: recalibrate";
+    return NULL;
+}
+
 const rl_baseline_row *rl_trial_baseline(rl_trial *t, rl_finding *f)
 {
     const rl_baseline *b = t->in->baseline;
@@ -158,12 +205,10 @@ const rl_baseline_row *rl_trial_baseline(rl_trial *t, rl_finding *f)
     }
     f->n_baseline = row->n;
     f->baseline = row->median;
-    if (strcmp(row->unit, f->unit) == 0 && row->higher == f->gate->higher) return row;
+    const char *problem = baseline_problem(row, f, &t->v->pool);
+    if (problem == NULL) return row;
     f->verdict = RL_BROKEN;
-    f->reason =
-        row->higher != f->gate->higher
-            ? "the gate's direction is not the baseline's: recalibrate"
-            : rl_pool_format(&t->v->pool, "measured in '%s', the baseline in '%s'", f->unit, row->unit);
+    f->reason = problem;
     return NULL;
 }
 

@@ -33,6 +33,11 @@ static void judge_limit(rl_trial *t, rl_finding *f, const rl_sample_row *row, si
     const rl_gate *gate = f->gate;
     const bool floor = gate->kind == RL_GATE_FLOOR;
     char bound[RL_VALUE_MAX];
+    if (gate->unit != NULL && strcmp(gate->unit, f->unit) != 0) {
+        f->reason =
+            rl_pool_format(&t->v->pool, "measured in '%s', the gate's bound is in '%s'", f->unit, gate->unit);
+        return;
+    }
     rl_side now = rl_trial_launches(t, f, row, column);
     f->now = gate->worst ? extreme(row, column, floor) : rl_sorted_median(now.x, now.n);
     f->threshold = gate->bound;
@@ -48,7 +53,7 @@ static void judge_limit(rl_trial *t, rl_finding *f, const rl_sample_row *row, si
 
 static bool within(double a, double b, double tolerance) { return fabs(a - b) <= tolerance * b; }
 
-/* Values, which are above 0, are compared as baselines keep them, so that a tolerance of 0 can hold. */
+/* Values, which are not negative, are compared as baselines keep them, so that a tolerance of 0 can hold. */
 static void judge_exact(rl_trial *t, rl_finding *f, const rl_sample_row *row, size_t column)
 {
     const rl_gate *gate = f->gate;
@@ -58,7 +63,7 @@ static void judge_exact(rl_trial *t, rl_finding *f, const rl_sample_row *row, si
     const rl_baseline_row *before = rl_trial_baseline(t, f);
     if (before == NULL) return;
     t->compared[before - t->in->baseline->rows] = true;
-    f->ratio = f->now / f->baseline;
+    if (f->baseline > 0) f->ratio = f->now / f->baseline;
     f->threshold = f->baseline * (gate->higher ? 1 - gate->bound : 1 + gate->bound);
     const double low = rl_baseline_round(now.x[0]), high = rl_baseline_round(now.x[now.n - 1]);
     if (!within(low, f->now, gate->bound) || !within(high, f->now, gate->bound)) {
@@ -106,6 +111,10 @@ static const char *partner_problem(const rl_trial *t, const rl_finding *f, const
     if (state != RL_ROW_SOUND)
         return rl_pool_format(pool, "%s, which it is compared with, %s", partner->name,
                               state == RL_ROW_SKIPPED ? "was skipped" : "is broken");
+    const char *unit = rl_metric_unit(gate->metric, partner->samples[0].unit);
+    if (strcmp(unit, f->unit) != 0)
+        return rl_pool_format(pool, "measured in '%s', %s, which it is compared with, in '%s'", f->unit,
+                              partner->name, unit);
     return rl_value_problem(partner, column, gate, pool);
 }
 

@@ -58,6 +58,9 @@ static void apply_control(rl_trial *t, relative *r, const rl_gate *gate, const r
     r->machine = (1 - b->beta) * log(b->control_median / rl_sorted_median(readings, r->now.n));
 }
 
+/* The correction multiplies, and what is multiplied may leave the numbers there are. */
+static bool in_range(rl_side side) { return side.x[0] > 0 && isfinite(side.x[side.n - 1]); }
+
 static bool same_code(const rl_trial *t, const rl_sample_row *row)
 {
     const rl_baseline *b = t->in->baseline;
@@ -88,6 +91,10 @@ void rl_judge_relative(rl_trial *t, rl_finding *f, const rl_sample_row *row, siz
     };
     f->spread_baseline = rl_side_spread(r->before);
     apply_control(t, r, f->gate, b, column);
+    if (in_range(r->before) && in_range(r->now)) return;
+    f->reason =
+        "corrected by its control variate it is no number: what the bench says of the machine cannot be true";
+    t->n_relatives--;
 }
 
 /* ---- Comparing ------------------------------------------------------------------------------------- */
@@ -156,12 +163,17 @@ static const char *inconclusive_text(rl_pool *pool, const rl_judgement *j)
 
 static const char *unreachable_text(const rl_trial *t, const rl_judgement *j)
 {
-    return rl_pool_format(
-        &t->v->pool,
-        "%zu launches against %zu of the baseline cannot prove a regression among %zu rows at %.2g "
-        "for the run: at least %zu launches needed",
-        j->n_now, j->n_before, t->n_relatives, t->in->lane->level,
-        rl_launches_needed(j->n_before, t->n_relatives, t->in->lane->level));
+    rl_pool *pool = &t->v->pool;
+    const double level = t->in->lane->level;
+    const size_t needed = rl_launches_needed(j->n_before, t->n_relatives, level, RL_LAUNCHES_MAX);
+    const char *cannot = rl_pool_format(pool,
+                                        "%zu launches against %zu of the baseline cannot prove a regression "
+                                        "among %zu rows at %.2g for the run",
+                                        j->n_now, j->n_before, t->n_relatives, level);
+    if (needed == 0)
+        return rl_pool_format(pool, "%s, and no number of launches would: recalibrate with more of them",
+                              cannot);
+    return rl_pool_format(pool, "%s: at least %zu launches needed", cannot, needed);
 }
 
 static void explain(const rl_trial *t, rl_finding *f, const rl_judgement *j)
@@ -245,6 +257,8 @@ static rl_common_mode find_common_mode(const rl_trial *t, const rl_judgement *j)
 
 static void fill(rl_finding *f, const rl_judgement *j)
 {
+    f->outliers_baseline = j->outliers_before;
+    f->outliers_now = j->outliers_now;
     f->ratio = j->ratio;
     f->ratio_low = j->low;
     f->ratio_high = j->high;

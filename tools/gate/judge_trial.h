@@ -28,8 +28,8 @@ void rl_judge_relative(rl_trial *t, rl_finding *f, const rl_sample_row *row, siz
 
 void rl_decide_relatives(rl_trial *t);
 
-/* The baseline's row, which the finding is then compared with; NULL: there is none, or it is of another unit or
- * direction, and the finding says so. */
+/* The baseline's row, which the finding is then compared with; NULL: there is none, or it is of another unit,
+ * direction or control variate, and the finding says so. */
 const rl_baseline_row *rl_trial_baseline(rl_trial *t, rl_finding *f);
 
 /* Launch medians, ascending, in the scratch pool; sets what the finding says of them. */
@@ -38,7 +38,8 @@ rl_side rl_trial_launches(rl_trial *t, rl_finding *f, const rl_sample_row *row, 
 /* What is added to a verdict once it is there: the gate's note, and doubt where the row was disturbed. */
 void rl_trial_finish(rl_trial *t, rl_finding *f, const rl_sample_row *row);
 
-/* What is wrong with a row's values for a gate, or NULL: they must be finite, and above 0 where ratios are taken. */
+/* What is wrong with a row's values for a gate, or NULL: they and their medians must be finite, errors and counts not
+ * negative, and what ratios are taken of above 0. */
 const char *rl_value_problem(const rl_sample_row *row, size_t column, const rl_gate *gate, rl_pool *pool);
 
 /* The row that a ratio gate compares one called `name` with; NULL: there is none. */

@@ -17,14 +17,16 @@ static const char *const kinds[] = {[RL_GATE_RELATIVE] = "relative", [RL_GATE_EX
                                     [RL_GATE_QUALITY] = "quality",   [RL_GATE_RATIO] = "ratio",
                                     [RL_GATE_PATH] = "path",         NULL};
 
+const char *const rl_control_names[] = {"read_bw", "peak", NULL};
+
 /* clang-format off */
 #define GATE_KEYS "kind", "rows", "note", "quick", "isa", "optional"
 static const char *const gate_keys[][12] = {
     [RL_GATE_RELATIVE] = {GATE_KEYS, "metric", "better", "margin", "control", NULL},
     [RL_GATE_EXACT]    = {GATE_KEYS, "metric", "better", "tolerance", NULL},
-    [RL_GATE_FLOOR]    = {GATE_KEYS, "metric", "min", "of", NULL},
-    [RL_GATE_CEILING]  = {GATE_KEYS, "metric", "max", "of", NULL},
-    [RL_GATE_QUALITY]  = {GATE_KEYS, "metric", "max", "of", NULL},
+    [RL_GATE_FLOOR]    = {GATE_KEYS, "metric", "min", "unit", "of", NULL},
+    [RL_GATE_CEILING]  = {GATE_KEYS, "metric", "max", "unit", "of", NULL},
+    [RL_GATE_QUALITY]  = {GATE_KEYS, "metric", "max", "unit", "of", NULL},
     [RL_GATE_RATIO]    = {GATE_KEYS, "metric", "better", "from", "to", "min", NULL},
     [RL_GATE_PATH]     = {GATE_KEYS, "kernel", NULL},
 };
@@ -51,6 +53,19 @@ bool rl_lane_needs_baseline(const rl_lane *lane)
     for (size_t g = 0; g < lane->n_gates; g++)
         if (rl_gate_needs_baseline(&lane->gates[g])) return true;
     return false;
+}
+
+const rl_gate *rl_lane_tightest(const rl_lane *lane, const char *row, const char *metric, bool exact)
+{
+    const rl_gate *tightest = NULL;
+    for (size_t g = 0; g < lane->n_gates; g++) {
+        const rl_gate *gate = &lane->gates[g];
+        const bool kind = gate->kind == RL_GATE_RELATIVE || (exact && gate->kind == RL_GATE_EXACT);
+        if (kind && strcmp(gate->metric, metric) == 0 && rl_matches(&gate->matcher, row) &&
+            (tightest == NULL || gate->bound < tightest->bound))
+            tightest = gate;
+    }
+    return tightest;
 }
 
 bool rl_matches(const regex_t *matcher, const char *text) { return regexec(matcher, text, 0, NULL, 0) == 0; }
@@ -101,7 +116,8 @@ const char *rl_pattern_read(const rl_node *n, rl_pool *pool, regex_t *matcher)
 /* Arguments that the tool sets itself, so that a lane cannot send its results elsewhere. */
 static void check_args(const rl_node *array, const char *const *args, size_t n)
 {
-    static const char *const ours[] = {"--launch", "--benchmark_out", "--benchmark_out_format", "--model"};
+    static const char *const ours[] = {"--launch", "--benchmark_out", "--benchmark_out_format", "--model",
+                                       "--inject"};
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < RL_COUNT(ours); k++) {
             size_t length = strlen(ours[k]);
@@ -170,13 +186,12 @@ static bool read_better(const rl_node *n)
 
 static void read_relative(const rl_node *n, rl_gate *gate)
 {
-    static const char *const controls[] = {"read_bw", "peak", NULL};
     static const char *const shares[] = {"bw_pct", "peak_pct", "ref_ratio"};
     rl_node margin = rl_node_at(n, "margin"), control = rl_node_find(n, "control");
     gate->higher = read_better(n);
     gate->bound = rl_node_number(&margin, 0.001, 1);
     if (control.value == NULL) return;
-    gate->control = controls[rl_node_word(&control, controls)];
+    gate->control = rl_control_names[rl_node_word(&control, rl_control_names)];
     for (size_t i = 0; i < RL_COUNT(shares); i++)
         if (strcmp(gate->metric, shares[i]) == 0)
             rl_node_refuse(&control, "%s is a ratio within the run: there is nothing to correct", shares[i]);
@@ -189,6 +204,18 @@ static void read_exact(const rl_node *n, rl_gate *gate)
     gate->bound = rl_node_number(&tolerance, 0, 0.01);
 }
 
+/* Benches choose the unit of their times, so a bound on one says its own; the other metrics' units are fixed. */
+static void read_unit(const rl_node *n, rl_gate *gate)
+{
+    static const char *const units[] = {"ns", "us", "ms", "s", NULL};
+    const bool time = strcmp(gate->metric, "real_time") == 0 || strcmp(gate->metric, "cpu_time") == 0;
+    rl_node unit = time ? rl_node_at(n, "unit") : rl_node_find(n, "unit");
+    if (time)
+        gate->unit = units[rl_node_word(&unit, units)];
+    else if (unit.value != NULL)
+        rl_node_refuse(&unit, "only real_time and cpu_time come in units of the bench's choice");
+}
+
 /* A floor, a ceiling, or a quality gate. */
 static void read_limit(const rl_node *n, rl_gate *gate)
 {
@@ -196,6 +223,7 @@ static void read_limit(const rl_node *n, rl_gate *gate)
     rl_node bound = rl_node_at(n, gate->kind == RL_GATE_FLOOR ? "min" : "max"), which = rl_node_find(n, "of");
     gate->higher = gate->kind == RL_GATE_FLOOR;
     gate->bound = rl_node_number(&bound, -DBL_MAX, DBL_MAX);
+    read_unit(n, gate);
     gate->worst = which.value != NULL ? rl_node_word(&which, of) == 1 : gate->kind == RL_GATE_QUALITY;
 }
 

@@ -29,10 +29,13 @@
  * The others are portable, they hold on any machine:
  *
  *   {"kind": "floor", "rows": "...", "metric": "bw_pct", "min": 60}
- *   {"kind": "ceiling", "rows": "...", "metric": "real_time", "max": 1000, "of": "worst"}
+ *   {"kind": "ceiling", "rows": "...", "metric": "real_time", "max": 1000, "unit": "ns",
+ *    "of": "worst"}
  *       the median of launches, or with "of": "worst" every repetition
  *   {"kind": "quality", "rows": "...", "metric": "max_error", "max": 1e-4}
- *       a ceiling on an error, of every repetition unless "of" is "median"
+ *       a ceiling on an error, which is never negative, of every repetition unless "of" is "median"
+ *       and all three, where the metric is real_time or cpu_time: "unit": "ns", "us", "ms" or "s", that of the bound;
+ *       a row in another unit is broken
  *   {"kind": "ratio", "rows": "/q8_0/", "from": "/q8_0/", "to": "/f16/", "metric": "real_time", "better": "lower",
  *    "min": 1.15}
  *       how many times better a row is than the one whose name has "to" where its own first has "from", both in
@@ -75,10 +78,11 @@ typedef struct {
     rl_gate_kind kind;
     const char *rows, *metric; /* metric: "" of a path gate */
     regex_t matcher;           /* of rows */
-    bool higher;  /* is better: what is compared with the bound, so true of a floor and of a ratio */
-    double bound; /* margin, tolerance, min or max */
-    bool worst;   /* every repetition, not the median of launches */
-    bool quick;   /* judged in quick runs, too */
+    bool higher;      /* is better: what is compared with the bound, so true of a floor and of a ratio */
+    double bound;     /* margin, tolerance, min or max */
+    bool worst;       /* every repetition, not the median of launches */
+    const char *unit; /* of the bound, where the metric is a time and no ratio is taken; else NULL */
+    bool quick;       /* judged in quick runs, too */
     const char *isa, *optional, *note; /* NULL: not said */
 
     const char *control;    /* relative: "read_bw" or "peak"; NULL: none */
@@ -132,9 +136,16 @@ rl_status rl_lane_list(const char *dir, rl_pool *pool, const char ***names, size
 rl_status rl_lane_select(const char *dir, const char *which, rl_pool *pool, const char ***names, size_t *n,
                          rl_error *err);
 
+/* What a relative gate's "control" may be, NULL at the end. */
+extern const char *const rl_control_names[];
+
 /* True where the gate compares with a baseline; where one of the lane does. */
 bool rl_gate_needs_baseline(const rl_gate *gate);
 bool rl_lane_needs_baseline(const rl_lane *lane);
+
+/* The gate of the smallest margin that compares this metric of a row with its baseline: a relative one, or with
+ * `exact` of either kind. NULL: none does. */
+const rl_gate *rl_lane_tightest(const rl_lane *lane, const char *row, const char *metric, bool exact);
 
 /* Letters, digits, '_', '-' and '.', not first: a name that can stand in a path. */
 bool rl_plain_name(const char *text);

@@ -19,7 +19,6 @@
 
 enum { TAIL_BYTES = 512 };
 
-/* What one pipe brings: the first bytes that fit (keep_first) or the last. */
 /* What asks us to end. */
 static const int requests[] = {SIGINT, SIGTERM, SIGHUP};
 
@@ -29,6 +28,7 @@ static void requests_to_end(sigset_t *set)
     for (size_t i = 0; i < RL_COUNT(requests); i++) sigaddset(set, requests[i]);
 }
 
+/* What one pipe brings: the first bytes that fit (keep_first) or the last. */
 typedef struct {
     int fd;
     char *bytes;
@@ -228,12 +228,17 @@ void rl_launch_run(const rl_launch *launch, rl_launch_result *result)
     r.out = (sink){.fd = -1, .bytes = launch->out, .keep_first = true};
     if (launch->out != NULL) r.out.room = launch->out_size - 1;
 
-    sigset_t watched;
+    sigset_t held, watched;
     struct sigaction standard = {.sa_handler = SIG_DFL}, child_before;
-    requests_to_end(&watched);
+    requests_to_end(&held);
+    sigaddset(&held, SIGCHLD);
+    if (launch->undisturbed)
+        sigemptyset(&watched);
+    else
+        requests_to_end(&watched);
     sigaddset(&watched, SIGCHLD);
     sigaction(SIGCHLD, &standard, &child_before); /* ignored, it would leave no child to wait for */
-    sigprocmask(SIG_BLOCK, &watched, &r.before);
+    sigprocmask(SIG_BLOCK, &held, &r.before);
     r.signals = signalfd(-1, &watched, SFD_NONBLOCK | SFD_CLOEXEC);
 
     double started = now_s();

@@ -16,7 +16,8 @@ typedef struct {
     double timeout_s;
     char *out; /* gets standard output, terminated and cut to out_size; NULL: it is thrown away */
     size_t out_size;
-    bool loud; /* standard error goes where ours does, and is not kept */
+    bool loud;        /* standard error goes where ours does, and is not kept */
+    bool undisturbed; /* requests to end wait until it has ended: for what tidies up */
 } rl_launch;
 
 typedef enum { RL_LAUNCH_EXITED, RL_LAUNCH_KILLED, RL_LAUNCH_TIMED_OUT, RL_LAUNCH_NOT_STARTED } rl_launch_end;

@@ -40,6 +40,16 @@ rl_status rl_lane_narrow(rl_lane *lane, const char *rows, rl_error *err)
     return RL_OK;
 }
 
+bool rl_lane_asked(rl_lane *lane, const char *lanes, const char *name, const char *rows, rl_verdict_set *v)
+{
+    rl_error why;
+    rl_status status = rl_lane_read(lane, lanes, name, &why);
+    if (rows != NULL) v->rows = rl_pool_printable(&v->pool, rows, strlen(rows));
+    if (status == RL_OK && rows != NULL) status = rl_lane_narrow(lane, rows, &why);
+    if (status != RL_OK) rl_verdict_problem(v, "%s", why.text);
+    return status == RL_OK;
+}
+
 void rl_samples_narrow(rl_samples *s, const rl_lane_mode *mode)
 {
     size_t kept = 0;

@@ -42,16 +42,6 @@ double rl_block_value(const double old[2], const double other[2])
     return 0.5 * (log(other[0]) + log(other[1]) - log(old[0]) - log(old[1]));
 }
 
-double rl_sign_p(size_t n, size_t k)
-{
-    double term = ldexp(1, -(int)n), sum = 0; /* of n heads; then of ever fewer */
-    for (size_t heads = n; heads + 1 > k && heads <= n; heads--) {
-        sum += term;
-        term *= (double)heads / (double)(n - heads + 1);
-    }
-    return fmin(1, sum);
-}
-
 void rl_looks(size_t looks[RL_LOOKS], size_t rows, double level)
 {
     size_t n = RL_FIRST_LOOK;
@@ -112,17 +102,6 @@ static size_t interval_index(size_t n, double alpha)
     return k;
 }
 
-/* Of the distances from the median, in x's place. As for a normal distribution; where most values are equal the
- * mean distance stands in for the median one. */
-static double distances(double *x, size_t n, double median)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) sum += x[i] = fabs(x[i] - median);
-    rl_sort(x, n);
-    const double mad = rl_sorted_median(x, n);
-    return mad > 0 ? 1.4826 * mad : 1.2533 * sum / (double)n;
-}
-
 rl_paired_summary rl_paired_summarize(const double *g, size_t n, size_t rows, double margin, double level)
 {
     const double none = (double)NAN;
@@ -141,8 +120,7 @@ rl_paired_summary rl_paired_summarize(const double *g, size_t n, size_t rows, do
         s.low = exp(x[k - 1]);
         s.high = exp(x[n - k]);
     }
-    const double sigma = distances(x, n, median);
-    while (s.outliers < n && x[n - 1 - s.outliers] > RL_OUTLIER_SIGMAS * sigma) s.outliers++;
+    const double sigma = rl_robust_sigma((rl_side){x, n}, &s.outliers);
     const double z = rl_normal_quantile(1 - level / (double)rows / RL_LOOKS) + rl_normal_quantile(RL_POWER);
     s.detectable = (1 + margin) * exp(z * sigma * sqrt(acos(-1) / 2 / (double)n)); /* efficiency 2 / pi */
     free(x);

@@ -28,8 +28,6 @@ typedef enum { RL_ARM_OLD, RL_ARM_NULL, RL_ARM_NEW, RL_ARMS } rl_arm;
 
 enum { RL_BLOCK_LAUNCHES = 2 * RL_ARMS, RL_LOOKS = 4, RL_FIRST_LOOK = 10, RL_BLOCKS_MAX = 1000 };
 
-#define RL_OUTLIER_SIGMAS 3.5 /* Iglewicz and Hoaglin, "How to Detect and Handle Outliers", 1993 */
-
 const char *rl_arm_name(rl_arm arm); /* "old" */
 
 /* The order of block `block` (from 0): a function of seed and block alone. */
@@ -37,9 +35,6 @@ void rl_block_order(uint64_t seed, size_t block, rl_arm order[RL_BLOCK_LAUNCHES]
 
 /* All positive. */
 double rl_block_value(const double old[2], const double other[2]);
-
-/* P(at least k heads of n tosses). */
-double rl_sign_p(size_t n, size_t k);
 
 /* How many blocks there are at each look. The first is the smallest number, of RL_FIRST_LOOK or more, at which one
  * row of `rows` can be shown to be slower at `level`; each later one has half as many again. */

@@ -15,7 +15,7 @@ typedef struct {
     double ties;                 /* sum of t^3 - t over groups of t equal values */
 } ranking;
 
-/* Merges the sides; a tie gets the mean rank of its group. */
+/* Merges the sides; a tie gets the mean rank of its group, which has one value at least: NaN equals nothing. */
 static ranking rank(rl_side x, rl_side y, double shift)
 {
     ranking r = {.n = x.n, .m = y.n};
@@ -24,6 +24,10 @@ static ranking rank(rl_side x, rl_side y, double shift)
         const bool from_x = j == y.n || (i < x.n && x.x[i] <= y.x[j] - shift);
         const double value = from_x ? x.x[i] : y.x[j] - shift;
         const size_t first = i + j, y_first = j;
+        if (from_x)
+            i++;
+        else
+            j++;
         while (i < x.n && x.x[i] == value) i++;
         while (j < y.n && y.x[j] - shift == value) j++;
         const size_t size = i + j - first, rank2 = 2 * first + size + 1;
@@ -125,7 +129,11 @@ double rl_rank_p_below(rl_rank_null *null, rl_side x, rl_side y, double shift)
     return p_value(null, x, y, shift, false);
 }
 
-double rl_rank_p_min(size_t n, size_t m) { return 1 / choose(n + m, n < m ? n : m); }
+double rl_rank_p_min(size_t n, size_t m)
+{
+    if (n + m > RL_RANK_EXACT) return p_normal(&(ranking){.n = n, .m = m}, 0);
+    return 1 / choose(n + m, n < m ? n : m);
+}
 
 double rl_superiority(rl_side x, rl_side y)
 {
@@ -193,6 +201,16 @@ void rl_holm(double *p, size_t n)
     free(sorted);
 }
 
+double rl_sign_p(size_t n, size_t k)
+{
+    double term = ldexp(1, -(int)n), sum = 0; /* of n heads; then of ever fewer */
+    for (size_t heads = n; heads + 1 > k && heads <= n; heads--) {
+        sum += term;
+        term *= (double)heads / (double)(n - heads + 1);
+    }
+    return fmin(1, sum);
+}
+
 double rl_normal_quantile(double p)
 {
     double low = -40, high = 40;
@@ -217,6 +235,22 @@ double rl_pooled_sigma(rl_side x, rl_side y)
     for (size_t i = 0; i < y.n; i++) d[x.n + i] = fabs(y.x[i] - cy);
     rl_sort(d, n);
     const double sigma = 1.4826 * rl_sorted_median(d, n);
+    free(d);
+    return sigma;
+}
+
+double rl_robust_sigma(rl_side x, size_t *outliers)
+{
+    *outliers = 0;
+    double *d = malloc(x.n * sizeof *d), sum = 0;
+    if (d == NULL) return (double)NAN;
+    const double center = rl_sorted_median(x.x, x.n);
+    for (size_t i = 0; i < x.n; i++) sum += d[i] = fabs(x.x[i] - center);
+    rl_sort(d, x.n);
+    const double mad = rl_sorted_median(d, x.n);
+    const double sigma =
+        mad > 0 ? 1.4826 * mad : 1.2533 * sum / (double)x.n; /* as of a normal distribution */
+    while (*outliers < x.n && d[x.n - 1 - *outliers] > RL_OUTLIER_SIGMAS * sigma) ++*outliers;
     free(d);
     return sigma;
 }

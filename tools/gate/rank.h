@@ -12,7 +12,9 @@
 
 enum { RL_RANK_EXACT = 60 };
 
-/* One side: ascending, finite, n at least 1. */
+#define RL_OUTLIER_SIGMAS 3.5 /* Iglewicz and Hoaglin, "How to Detect and Handle Outliers", 1993 */
+
+/* One side: ascending, finite, n at least 1. NaN makes nonsense of what comes out, but it comes out. */
 typedef struct {
     const double *x;
     size_t n;
@@ -32,7 +34,8 @@ void rl_rank_null_free(rl_rank_null *null);
 double rl_rank_p_above(rl_rank_null *null, rl_side x, rl_side y, double shift);
 double rl_rank_p_below(rl_rank_null *null, rl_side x, rl_side y, double shift);
 
-/* The smallest probability that either test can give: 1 / C(n + m, m). */
+/* The smallest probability that either test can give, that of sides apart: 1 / C(n + m, m), or where the tests are
+ * approximate, what they approximate it by. */
 double rl_rank_p_min(size_t n, size_t m);
 
 /* The probability that a value of y is larger than one of x, a tie counting half: 0.5 says nothing moved. */
@@ -50,12 +53,20 @@ rl_interval rl_hodges_lehmann(rl_rank_null *null, rl_side x, rl_side y, double a
  * dependence. In place. */
 void rl_holm(double *p, size_t n);
 
+/* P(at least k heads of n tosses). */
+double rl_sign_p(size_t n, size_t k);
+
 /* The z with P(Z <= z) = p for a standard normal Z; p in (0, 1). */
 double rl_normal_quantile(double p);
 
 /* Spread of both sides round their own medians, as the sigma of a normal distribution, from the median of
  * absolute deviations: strays do not widen it. */
 double rl_pooled_sigma(rl_side x, rl_side y);
+
+/* The same of one side; where most values are equal, from the mean of deviations. *outliers: how many values lie
+ * further than RL_OUTLIER_SIGMAS of it from the median. They are to be shown, never left out. Without memory NaN
+ * and none. */
+double rl_robust_sigma(rl_side x, size_t *outliers);
 
 /* The smallest shift that a test of level alpha against `margin` (a shift, too) finds with probability
  * `power`, with launches of standard deviation sigma. Approximate: the efficiency 3 / pi of ranks is that

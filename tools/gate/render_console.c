@@ -71,8 +71,12 @@ static void print_line(const table *t, const rl_line *l)
     if (l->others > 0) fprintf(t->out, " (closest of %zu)", l->others + 1);
     fputc('\n', t->out);
     if (f->reason[0] != '\0') fprintf(t->out, "    %s\n", f->reason);
-    if (f->reproduce[0] != '\0' && rl_finding_grade(f) <= RL_GRADE_WARNING)
-        fprintf(t->out, "    $ %s\n", f->reproduce);
+    if (t->style.all && f->outliers_baseline + f->outliers_now > 0)
+        fprintf(
+            t->out,
+            "    far from the others: %zu of %zu launches, %zu of the baseline's %zu; all of them count\n",
+            f->outliers_now, f->n_now, f->outliers_baseline, f->n_baseline);
+    if (f->reproduce[0] != '\0') fprintf(t->out, "    $ %s\n", f->reproduce);
 }
 
 static void print_table(table *t, const rl_verdict_set *const *lanes, size_t n)

@@ -44,6 +44,9 @@ static cJSON *finding_json(const rl_finding *f)
     rl_json_number(to, "excess", f->excess);
     if (f->n_baseline > 0) cJSON_AddNumberToObject(to, "launches_baseline", (double)f->n_baseline);
     if (f->n_now > 0) cJSON_AddNumberToObject(to, "launches_now", (double)f->n_now);
+    if (f->outliers_baseline > 0)
+        cJSON_AddNumberToObject(to, "outliers_baseline", (double)f->outliers_baseline);
+    if (f->outliers_now > 0) cJSON_AddNumberToObject(to, "outliers_now", (double)f->outliers_now);
     rl_json_number(to, "spread_baseline", f->spread_baseline);
     rl_json_number(to, "spread_now", f->spread_now);
     return to;

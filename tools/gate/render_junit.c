@@ -14,8 +14,10 @@
 
 typedef enum { OUTCOME_PASSED, OUTCOME_FAILURE, OUTCOME_ERROR, OUTCOME_SKIPPED } outcome;
 
-static const char *const elements[] = {
-    [OUTCOME_FAILURE] = "failure", [OUTCOME_ERROR] = "error", [OUTCOME_SKIPPED] = "skipped"};
+static const char *const elements[] = {[OUTCOME_PASSED] = "system-out",
+                                       [OUTCOME_FAILURE] = "failure",
+                                       [OUTCOME_ERROR] = "error",
+                                       [OUTCOME_SKIPPED] = "skipped"};
 
 static outcome outcome_of(const rl_finding *f)
 {
@@ -62,20 +64,20 @@ static void put_case(FILE *out, const rl_verdict_set *v, const char *name, outco
     fputs("    <testcase", out);
     put_attribute(out, "classname", v->lane_name);
     put_attribute(out, "name", name);
-    if (how == OUTCOME_PASSED) {
+    if (how == OUTCOME_PASSED && reproduce[0] == '\0') {
         fputs("/>\n", out);
         return;
     }
     fprintf(out, ">\n      <%s", elements[how]);
-    if (how != OUTCOME_SKIPPED) put_attribute(out, "type", type);
-    put_attribute(out, "message", message);
-    if (how == OUTCOME_SKIPPED || reproduce[0] == '\0') {
+    if (how == OUTCOME_FAILURE || how == OUTCOME_ERROR) put_attribute(out, "type", type);
+    if (how != OUTCOME_PASSED) put_attribute(out, "message", message);
+    if (reproduce[0] != '\0') {
+        fputs(">", out);
+        put_text(out, reproduce);
+        fprintf(out, "</%s>\n    </testcase>\n", elements[how]);
+    } else {
         fputs("/>\n    </testcase>\n", out);
-        return;
     }
-    fputs(">", out);
-    put_text(out, reproduce);
-    fprintf(out, "</%s>\n    </testcase>\n", elements[how]);
 }
 
 static void put_finding(FILE *out, const rl_verdict_set *v, const rl_finding *f)

@@ -143,10 +143,10 @@ static const char *line_text(rl_pool *pool, const rl_line *l)
                           prose(pool, rl_threshold_text(limit, f)), prose(pool, f->reason));
 }
 
-/* "" where there is no need to repeat it. */
+/* "" where there is nothing to run again. */
 static const char *command_text(rl_pool *pool, const rl_finding *f)
 {
-    if (f->reproduce[0] == '\0' || rl_finding_grade(f) > RL_GRADE_WARNING) return "";
+    if (f->reproduce[0] == '\0') return "";
     return rl_pool_format(pool, "%s\n", rl_pool_printable(pool, f->reproduce, strlen(f->reproduce)));
 }
 

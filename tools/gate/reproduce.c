@@ -19,6 +19,15 @@ const char *rl_shell_word(rl_pool *pool, const char *text)
     return word;
 }
 
+const char *rl_command_with(rl_pool *pool, const char *command, const rl_option_text *options, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (options[i].value != NULL)
+            command = rl_pool_format(pool, "%s %s %s", command, options[i].name,
+                                     rl_shell_word(pool, options[i].value));
+    return command;
+}
+
 const char *rl_exact_pattern(rl_pool *pool, const char *text)
 {
     size_t n = 0;
@@ -56,6 +65,7 @@ const char *rl_reproduce(rl_verdict_set *v, const rl_finding *f)
 {
     rl_pool *pool = &v->pool;
     if (f->verdict == RL_PASS || v->command[0] == '\0') return "";
+    if (f->verdict == RL_NOT_APPLICABLE) return ""; /* here is nothing to run: it would say so once more */
     if (about_a_gate(f)) return v->command;
     return rl_pool_format(pool, "%s --rows %s", v->command, rl_shell_word(pool, rows_of(pool, f)));
 }

@@ -54,8 +54,9 @@ typedef struct {
     double threshold;         /* of the ratio for relative gates, of the value for others */
     double excess;            /* how far on the wrong side, as a ratio; above 1 is bad */
     size_t n_baseline, n_now; /* launches */
+    size_t outliers_baseline, outliers_now; /* of them far from the others (rank.h); they count, too */
     double spread_baseline, spread_now; /* range of launches over their median */
-    const char *reproduce; /* a command line that measures and judges it again; "" for PASS. rl_verdict_close */
+    const char *reproduce; /* a command line that measures and judges it again; "" PASS, n/a. rl_verdict_close */
 } rl_finding;
 
 typedef enum {
