@@ -3,38 +3,8 @@
 # FAKE tells it: every outcome has its exit code, its sentence, and a verdict.json.
 set -u
 ridgeline=$1
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
+. "$(dirname "$0")/cli.sh"
 cd "$tmp" || exit 1
-failures=0
-checks=0
-
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    sed 's/^/    | /' "$tmp/out"
-}
-
-# expect CODE WHAT COMMAND...: runs it, its output in $tmp/out.
-expect() {
-    code=$1 what=$2
-    shift 2
-    checks=$((checks + 1))
-    "$@" >"$tmp/out" 2>&1
-    got=$?
-    [ $got = "$code" ] || fail "$what: exit status $got, expected $code"
-}
-
-# says TEXT [FILE]: the last output, or the file, has it.
-says() {
-    checks=$((checks + 1))
-    grep -qF -- "$1" "${2:-$tmp/out}" || fail "'$1' expected in ${2:-the output of the last command}"
-}
-
-says_not() {
-    checks=$((checks + 1))
-    ! grep -qF -- "$1" "${2:-$tmp/out}" || fail "'$1' not expected in ${2:-the output of the last command}"
-}
 
 verdict_is() {
     says "\"exit_code\":	$1," reports/fake/verdict.json

@@ -3,37 +3,9 @@
 # script.
 set -u
 ridgeline=$1
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
+. "$(dirname "$0")/cli.sh"
 cd "$tmp" || exit 1
 unset GITHUB_ACTIONS GITHUB_STEP_SUMMARY
-failures=0
-checks=0
-
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    sed 's/^/    | /' out
-}
-
-expect() { # CODE WHAT COMMAND...
-    code=$1 what=$2
-    shift 2
-    checks=$((checks + 1))
-    "$@" >out 2>&1
-    got=$?
-    [ $got = "$code" ] || fail "$what: exit status $got, expected $code"
-}
-
-says() { # TEXT [FILE]
-    checks=$((checks + 1))
-    grep -qF -- "$1" "${2:-out}" || fail "'$1' expected in ${2:-the output of the last command}"
-}
-
-says_not() {
-    checks=$((checks + 1))
-    ! grep -qF -- "$1" "${2:-out}" || fail "'$1' not expected in ${2:-the output of the last command}"
-}
 
 mkdir -p bin baselines/lanes
 cat >baselines/lanes/fake.json <<'LANE'

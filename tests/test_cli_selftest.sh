@@ -4,37 +4,8 @@
 # test that was ended goes on; what it measured is no baseline.
 set -u
 ridgeline=$1
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
+. "$(dirname "$0")/cli.sh"
 cd "$tmp" || exit 1
-failures=0
-checks=0
-
-fail() {
-    failures=$((failures + 1))
-    echo "FAILED: $*"
-    sed 's/^/    | /' "$tmp/out"
-}
-
-# expect CODE WHAT COMMAND...: runs it, its output in $tmp/out.
-expect() {
-    code=$1 what=$2
-    shift 2
-    checks=$((checks + 1))
-    "$@" >"$tmp/out" 2>&1
-    got=$?
-    [ $got = "$code" ] || fail "$what: exit status $got, expected $code"
-}
-
-says() {
-    checks=$((checks + 1))
-    grep -qF -- "$1" "${2:-$tmp/out}" || fail "'$1' expected in ${2:-the output of the last command}"
-}
-
-says_not() {
-    checks=$((checks + 1))
-    ! grep -qF -- "$1" "${2:-$tmp/out}" || fail "'$1' not expected in ${2:-the output of the last command}"
-}
 
 lines_are() { # COUNT PATTERN FILE
     checks=$((checks + 1))
