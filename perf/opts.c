@@ -39,6 +39,8 @@ static const flag table[] = {
      "of the shuffle; 0 chooses one, and the context tells it"},
     {"benchmark_dry_run", BOOL, AT(dry_run), "false", "",
      "verify, then one iteration of each, without yardsticks"},
+    {"benchmark_yardsticks", BOOL, AT(yardsticks), "true", "true|false",
+     "measure beside each case what the machine can do, and the reference"},
     {"benchmark_format", FORMAT, AT(format), "console", "console|json|csv", "what is printed"},
     {"benchmark_out", TEXT, AT(out), "", "<file>", "write a report here as well; beside a CSV its context"},
     {"benchmark_out_format", FORMAT, AT(out_format), "json", "json|csv|console", "format of that file"},

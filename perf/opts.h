@@ -19,7 +19,7 @@ typedef struct {
 } rl_pair;
 
 typedef struct {
-    bool help, list_tests, dry_run, interleave, counters_tabular;
+    bool help, list_tests, dry_run, interleave, counters_tabular, yardsticks;
     bool report_aggregates_only, display_aggregates_only;
     const char *filter, *format, *out, *out_format, *color, *perf_counters, *time_unit,
         *iterations_from; /* borrowed */

@@ -136,8 +136,9 @@ rl_status rl_select(rl_suite *s, size_t *selected, rl_error *err)
     for (size_t i = 0; i < s->n_cases; i++) {
         rl_instance *in = &s->cases[i];
         apply_flags(in, &s->options, rl_counts_find(&s->counts, in->name));
-        status = find_yardstick(s, in, in->c.bandwidth_yardstick, &in->bandwidth, err);
-        if (status == RL_OK) status = find_yardstick(s, in, in->c.peak_yardstick, &in->peak, err);
+        if (s->options.yardsticks)
+            status = find_yardstick(s, in, in->c.bandwidth_yardstick, &in->bandwidth, err);
+        if (status == RL_OK && s->options.yardsticks) status = find_yardstick(s, in, in->c.peak_yardstick, &in->peak, err);
         if (status != RL_OK) return status;
         if (in->c.reference != NULL && rl_find_reference(s, in) == NULL)
             return rl_fail(err, RL_ERR_ARG, "%.200s: there is no case '%.200s' to refer to", in->name,

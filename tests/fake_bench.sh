@@ -44,6 +44,7 @@ if [ -n "$list" ]; then
     echo "$found"
     exit 0
 fi
+[ "$BENCHMARK_YARDSTICKS" = false ] || { echo "yardsticks, for two builds" >&2; exit 1; }
 case $does in
 flagless) [ -z "$counts" ] || { echo "unrecognized command-line flag: --benchmark_iterations_from" >&2; exit 64; } ;;
 crash) [ "$launch" -lt 9 ] || { echo "about to crash" >&2; kill -SEGV $$; } ;;

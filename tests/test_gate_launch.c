@@ -153,13 +153,13 @@ static void the_environment_of_benches_is_clean(void **state)
     setenv("RL_CACHE", "hot", 1);
     setenv("RL_ISA", "scalar", 1);
     setenv("RLX", "kept", 1);
-    const char **env = rl_launch_clean_env();
+    const char **env = rl_launch_clean_env("RL_MORE=1");
     assert_non_null(env);
-    const char *argv[] = {"/bin/sh", "-c", "echo \"$BENCHMARK_FILTER,$RL_CACHE,$RL_ISA,$RLX\"", NULL};
+    const char *argv[] = {"/bin/sh", "-c", "echo \"$BENCHMARK_FILTER,$RL_CACHE,$RL_ISA,$RLX,$RL_MORE\"", NULL};
     rl_launch_run(&(rl_launch){.argv = argv, .env = env, .timeout_s = 20, .out = out, .out_size = sizeof out},
                   &r);
     free(env);
-    assert_string_equal(out, ",,scalar,kept\n");
+    assert_string_equal(out, ",,scalar,kept,1\n");
     unsetenv("RL_ISA");
 }
 

@@ -222,6 +222,29 @@ static void broken_yardstick_leaves_columns_empty_and_fails_the_run(void **state
     util_suite_free(&u);
 }
 
+static void nothing_is_measured_beside_a_case_that_wants_none(void **state)
+{
+    (void)state;
+    util_suite u;
+    util_suite_open(&u, NULL, UTIL_ARGS("--benchmark_yardsticks=false", "--benchmark_filter=case"));
+    util_work w = util_work_of(&u, 500 * UTIL_MS), other = w, yard = w;
+    rl_suite_add_yardstick(u.s, &(rl_yardstick){.name = "y", .run = util_run, .arg = &yard, .bytes = 1});
+    rl_suite_add(u.s, &(rl_case){.name = "other", .run = util_run, .arg = &other});
+    rl_suite_add(u.s, &(rl_case){.name = "case",
+                                 .run = util_run,
+                                 .arg = &w,
+                                 .bytes = 1,
+                                 .reference = "other",
+                                 .bandwidth_yardstick = "y"});
+    assert_int_equal(util_suite_run(&u), RL_EXIT_OK);
+    EXPECT_BATCHES(&w, 1);
+    assert_int_equal(yard.n_batches, 0);
+    assert_int_equal(other.n_batches, 0);
+    assert_true(isnan(row_at(&u, 1, 0)->metric[RL_M_BW_PCT]));
+    assert_true(isnan(row_at(&u, 1, 0)->metric[RL_M_REF_RATIO]));
+    util_suite_free(&u);
+}
+
 static void yardstick_is_set_up_once_and_given_back(void **state)
 {
     (void)state;
@@ -354,6 +377,7 @@ int main(void)
         cmocka_unit_test(percentage_is_of_the_mean_of_the_bursts_around),
         cmocka_unit_test(bursts_before_and_after_are_both_heard),
         cmocka_unit_test(broken_yardstick_leaves_columns_empty_and_fails_the_run),
+        cmocka_unit_test(nothing_is_measured_beside_a_case_that_wants_none),
         cmocka_unit_test(yardstick_is_set_up_once_and_given_back),
         cmocka_unit_test(ratio_is_of_the_reference_that_has_run),
         cmocka_unit_test(reference_that_is_filtered_out_runs_quietly_and_short),

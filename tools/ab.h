@@ -2,8 +2,8 @@
  *
  * Every launch is a fresh process, in blocks of three arms (gate/paired.h); all of them run the numbers of
  * iterations that the first launch of the old build found. What is compared is real_time, of every row that the
- * lane selects: blocks lie so close in time that the machine's regimes cancel by themselves, and yardsticks would
- * add their own noise. The lane's gates are not judged.
+ * lane selects: blocks lie so close in time that the machine's regimes cancel by themselves. Yardsticks would add
+ * their own noise, and are not measured. The lane's gates are not judged.
  *
  *   screening      all rows; one is measured no longer once a look has decided it
  *   confirmation   the rows that screening found slower, from new launches alone; what holds is REGRESSED. No

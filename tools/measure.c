@@ -327,7 +327,7 @@ bool rl_measure(const rl_measure_plan *plan, rl_verdict_set *v, char csv[RL_PATH
     rl_launch_hold hold;
     rl_launch_hold_signals(&hold);
     if (prepare(&r)) {
-        const char **env = rl_launch_clean_env();
+        const char **env = rl_launch_clean_env(NULL);
         while (done < r.launches && launch_once(&r, done + 1, env)) done++;
         free(env);
         end_progress(&r, done);

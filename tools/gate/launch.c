@@ -276,16 +276,17 @@ const char *rl_launch_describe(const rl_launch_result *result, char *out, size_t
     return out;
 }
 
-const char **rl_launch_clean_env(void)
+const char **rl_launch_clean_env(const char *more)
 {
     size_t n = 0, kept = 0;
     while (environ[n] != NULL) n++;
-    const char **env = malloc((n + 1) * sizeof *env);
+    const char **env = malloc((n + 2) * sizeof *env);
     if (env == NULL) return NULL;
     for (size_t i = 0; i < n; i++) {
         const bool ours = strncmp(environ[i], "BENCHMARK_", 10) == 0 || strncmp(environ[i], "RL_", 3) == 0;
         if (!ours || strncmp(environ[i], "RL_ISA=", 7) == 0) env[kept++] = environ[i];
     }
+    if (more != NULL) env[kept++] = more;
     env[kept] = NULL;
     return env;
 }

@@ -47,7 +47,8 @@ const char *rl_launch_describe(const rl_launch_result *result, char *out, size_t
 
 /* Our environment without the variables that change what a bench program does (BENCHMARK_..., RL_... but
  * RL_ISA, which is part of the machine's class): what is measured is the lane, whatever the shell is set to.
- * Freed with free(); NULL without memory. The strings are borrowed. */
-const char **rl_launch_clean_env(void);
+ * `more` is added to it, "NAME=value"; NULL: nothing. Freed with free(); NULL without memory. The strings are
+ * borrowed. */
+const char **rl_launch_clean_env(const char *more);
 
 #endif
