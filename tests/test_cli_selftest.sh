@@ -23,17 +23,22 @@ cat >baselines/lanes/fake.json <<'LANE'
 LANE
 cat >bin/bench_fake <<'BENCH'
 #!/bin/sh
-filter=. rule='^nothing$' percent=0 injected=
+filter=. rule='^nothing$' percent=0 injected= list=
 for argument; do
     case $argument in
     --benchmark_filter=*) filter=${argument#*=} ;;
     --benchmark_out=*) out=${argument#*=} ;;
     --launch=*) launch=${argument#*=} ;;
     --inject=*) rule=${argument#*=} percent=${rule##*=+} rule=${rule%=*} percent=${percent%\%} ;;
-    --benchmark_out_format=csv) ;;
+    --benchmark_out_format=csv | --benchmark_iterations_from=*) ;;
+    --benchmark_list_tests) list=1 ;;
     *) echo "unknown argument $argument" >&2; exit 64 ;;
     esac
 done
+if [ -n "$list" ]; then
+    printf '%s\n' fake/a.1+ fake/b fake/axx1 | grep -E -- "$filter"
+    exit 0
+fi
 while [ -n "${HANG:-}" ] && [ -e killed/samples/1.csv ]; do sleep 0.1; done # in run 2, which has a load
 emit() { # NAME TIME
     echo "$1" | grep -qE -- "$filter" || return 0
@@ -44,9 +49,9 @@ emit() { # NAME TIME
 [ "$percent" = 0 ] || injected=', "injected": [{"name": "x", "percent": 1}]'
 {
     echo "name,iterations,real_time,time_unit,error_occurred,error_message,launch,repetition,contaminated"
-    emit fake/a.1+ 100$launch
-    emit fake/b 200$launch
-    emit fake/axx1 300$launch
+    emit fake/a.1+ $((1000 + launch % 7))
+    emit fake/b $((2000 + launch % 7))
+    emit fake/axx1 $((3000 + launch % 7))
 } >"$out"
 cat >"$out.context.json" <<CONTEXT
 {"machine_class": "box-1", "machine_class_of": {"cores": "1"}, "load_avg": [0.01, 1, 2],
@@ -109,6 +114,35 @@ expect 0 "no more to do" selftest --runs 12 --inject 20 --load "$load"
 says "no load: 0 of 3"
 lines_are 12 '^[0-9]' $log
 
+# ---- The build against itself, by turns ----
+expect 0 "A/B" selftest --ab --rows 'fake/(a.1|b)' --slower 5 --runs 4 --rules --report ab
+says "no load: 0 of 2 runs with nothing changed were red (0 to "
+says "2 of 2 slower rows found"
+says "compare.py   launches    no load: 0 of 2 / "
+lines_are 2 '^[0-9]+,same,0,-,0,0,0,' ab/log.csv
+lines_are 2 '^[0-9]+,slower,0,fake/(a.1\+|b),0\.05,1,1,0,1,' ab/log.csv
+lines_are 12 '^(compare.py|benchstat|5 % of mean),(pooled|launches),0,(same|slower),2,' ab/rules.csv
+checks=$((checks + 1))
+grep -q '"new"' ab/samples/1/ab.json || fail "run 1 kept no launches of the new build"
+checks=$((checks + 1))
+[ ! -e ab/baseline.json ] || fail "A/B made a baseline"
+sed -i '$d' ab/log.csv # as if it had been killed after run 3 was kept
+expect 0 "A/B goes on" selftest --ab --rows 'fake/(a.1|b)' --slower 5 --runs 4 --report ab
+says "2 of 2 slower rows found"
+expect 64 "A/B with so many launches" selftest --ab --runs 4 --launches 8 --report ab
+says "--launches"
+expect 64 "--ab without a lane" "$ridgeline" selftest --ab
+
+# ---- Other rules on the samples that were kept ----
+expect 0 "rules of old samples" selftest --runs 12 --inject 20 --load "$load" --rules
+says "what other rules say of the same samples"
+says "no load: 0 of 3 / 3 of 3"
+lines_are 24 '^(compare.py|benchstat|5 % of mean),(pooled|launches),[01],(same|slower),3,' reports/selftest-fake/rules.csv
+mv reports/selftest-fake/samples/4.csv kept.csv
+expect 2 "samples that are gone" selftest --runs 12 --inject 20 --load "$load" --rules
+says "samples/4.csv"
+mv kept.csv reports/selftest-fake/samples/4.csv
+
 # ---- Not with other settings ----
 refused_for() { # SETTING ARGUMENT...
     setting=$1
@@ -124,6 +158,7 @@ refused_for launches --inject 20 --load "$load" --launches 8
 refused_for seed --inject 20 --load "$load" --seed 2
 refused_for load --inject 20 --load "sleep 600"
 refused_for load --inject 20
+refused_for slower --inject 20 --load "$load" --slower 30
 
 # ---- What counts as kept: not silence, and no more reds than allowed, however few the runs ----
 cp -r reports/selftest-fake edited
@@ -220,7 +255,7 @@ says "There are more false reds than allowed."
 expect 64 "no such generator" "$ridgeline" selftest --generator white
 expect 64 "no such lane" "$ridgeline" selftest --lane ../x --runs 1
 expect 64 "neither hours nor runs" selftest
-expect 64 "a lane and made-up samples" selftest --runs 1 --rules
+expect 64 "a lane and made-up samples" selftest --runs 1 --sweep
 expect 64 "a load without a lane" "$ridgeline" selftest --load true
 expect 64 "an amplitude of all generators" "$ridgeline" selftest --amplitude 10
 expect 64 "a correlation of 1" "$ridgeline" selftest --generator autocorrelated --amplitude 100

@@ -378,6 +378,7 @@ int rl_ab(const rl_ab_plan *plan, rl_verdict_set *v)
         .bench = {.lane = plan->lane,
                   .mode = rl_lane_mode_of(plan->lane, v->quick),
                   .dir = plan->dir,
+                  .inject = plan->inject,
                   .v = v},
     };
     v->lane = plan->lane;

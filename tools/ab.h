@@ -27,11 +27,12 @@ typedef struct {
     const char *old_dir, *new_dir; /* builds or installations */
     const char *model;             /* NULL: the lane's own */
     const char *dir;               /* of the report; is made */
-    double margin;                 /* as a part */
-    double level;                  /* expected false reds of the run */
-    double budget_s; /* for all launches; the first looks of both stages are finished in any case */
-    uint64_t seed;   /* of the order within blocks */
-    FILE *progress;  /* NULL: none */
+    const char *inject; /* a rule that makes rows of the new build slower (perf/inject.h); NULL: none */
+    double margin;      /* as a part */
+    double level;       /* expected false reds of the run */
+    double budget_s;    /* for all launches; the first looks of both stages are finished in any case */
+    uint64_t seed;      /* of the order within blocks */
+    FILE *progress;     /* NULL: none */
 } rl_ab_plan;
 
 /* *v is open; whatever happens it is closed and written. Returns the signal that ended it early, or 0: the caller

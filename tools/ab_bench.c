@@ -110,9 +110,11 @@ bool rl_ab_bench_launch(rl_ab_bench *b, rl_arm arm, const char *filter, rl_sampl
     b->launches++;
     rl_ab_bench_csv(b, b->launches, csv);
     snprintf(what, sizeof what, "launch %zu", b->launches);
-    const char **argv = arguments(b, arm, filter, 4, &pool, &used);
+    const char **argv = arguments(b, arm, filter, 5, &pool, &used);
     if (b->counts[0] != '\0')
         argv[used++] = rl_pool_format(&pool, "--benchmark_iterations_from=%s", b->counts);
+    if (b->inject != NULL && arm == RL_ARM_NEW)
+        argv[used++] = rl_pool_format(&pool, "--inject=%s", b->inject);
     argv[used++] = rl_pool_format(&pool, "--launch=%zu", b->launches);
     argv[used++] = rl_pool_format(&pool, "--benchmark_out=%s", csv);
     argv[used++] = "--benchmark_out_format=csv";

@@ -10,7 +10,8 @@
 typedef struct {
     const rl_lane *lane;
     const rl_lane_mode *mode;
-    const char *dir; /* each launch leaves launches/<number>.csv here */
+    const char *dir;    /* each launch leaves launches/<number>.csv here */
+    const char *inject; /* a rule for --inject, for the new build; NULL: none */
     rl_verdict_set *v;
     char program[RL_ARMS][RL_PATH_MAX]; /* the null arm's is the old one */
     char model[RL_PATH_MAX];            /* "": the lane has none */

@@ -13,8 +13,8 @@
 typedef struct {
     const char *generator, *report;
     const char *lane, *rows, *load, *baselines, *bench_dir, *model;
-    uint64_t runs, seed, size, launches, sigma, margin, inject, amplitude, hours;
-    bool synthetic, rules, sweep;
+    uint64_t runs, seed, size, launches, sigma, margin, inject, slower, amplitude, hours, budget;
+    bool synthetic, rules, sweep, ab;
 } options;
 
 enum { UNSET = 1000000 }; /* of a percentage that may be 0 */
@@ -105,23 +105,28 @@ static int real(const rl_command *self, const options *o)
     if (!rl_plain_name(o->lane)) return rl_bad_usage(self, "--lane: expected the name of one lane");
     rl_status status = rl_lane_read(&lane, lanes, o->lane, &why);
     if (status == RL_OK && o->rows != NULL) status = rl_lane_narrow(&lane, o->rows, &why);
-    if (status == RL_OK && !rl_lane_needs_baseline(&lane))
+    if (status == RL_OK && !o->ab && !rl_lane_needs_baseline(&lane))
         status = rl_fail(&why, RL_ERR_ARG, "lane %s has no gate that compares with a baseline", o->lane);
     snprintf(dir, sizeof dir, "reports/selftest-%.200s", o->lane);
     if (status == RL_OK)
-        status = rl_selftest_real(&(rl_selftest_real_plan){.lane = &lane,
-                                                           .rows = o->rows != NULL ? o->rows : "",
-                                                           .margin = 0.01 * (double)o->margin,
-                                                           .slowdown = 0.01 * (double)o->inject,
-                                                           .launches = (size_t)o->launches,
-                                                           .runs = (size_t)o->runs,
-                                                           .hours = o->hours > 0 ? (double)o->hours : 1e6,
-                                                           .seed = o->seed,
-                                                           .load = o->load,
-                                                           .bench_dir = o->bench_dir,
-                                                           .model = o->model,
-                                                           .dir = o->report != NULL ? o->report : dir},
-                                  count, &caught, &why);
+        status = rl_selftest_real(
+            &(rl_selftest_real_plan){.lane = &lane,
+                                     .rows = o->rows != NULL ? o->rows : "",
+                                     .margin = 0.01 * (double)(o->ab && o->margin == 0 ? 2 : o->margin),
+                                     .slowdown = 0.01 * (double)o->inject,
+                                     .slower = 0.01 * (double)o->slower,
+                                     .ab = o->ab,
+                                     .budget_s = (double)o->budget,
+                                     .rules = o->rules,
+                                     .launches = (size_t)o->launches,
+                                     .runs = (size_t)o->runs,
+                                     .hours = o->hours > 0 ? (double)o->hours : 1e6,
+                                     .seed = o->seed,
+                                     .load = o->load,
+                                     .bench_dir = o->bench_dir,
+                                     .model = o->model,
+                                     .dir = o->report != NULL ? o->report : dir},
+            count, &caught, &why);
     if (status != RL_OK) fprintf(stderr, "selftest: %s\n", why.text);
     const rl_kept kept = show_real(count, lane.level);
     if (status == RL_OK) puts(rl_kept_text(kept));
@@ -135,13 +140,14 @@ static int real(const rl_command *self, const options *o)
 
 static int run(const rl_command *self, int argc, char **argv)
 {
-    options o = {.seed = 1, .size = 40, .sigma = 3, .inject = 10, .amplitude = UNSET};
+    options o = {.seed = 1, .size = 40, .sigma = 3, .inject = 10, .amplitude = UNSET, .budget = 60};
     if (!rl_args_parse(self, &o, NULL, argc, argv)) return RL_EXIT_BAD_USAGE;
-    if (o.lane != NULL && (o.synthetic || o.generator != NULL || o.rules || o.sweep))
-        return rl_bad_usage(
-            self, "--lane measures; it does not go with --synthetic, --generator, --rules, --sweep");
-    if (o.lane == NULL && (o.rows != NULL || o.load != NULL || o.hours > 0))
-        return rl_bad_usage(self, "--rows, --load and --hours need a --lane to measure");
+    if (o.lane != NULL && (o.synthetic || o.generator != NULL || o.sweep))
+        return rl_bad_usage(self, "--lane measures; it does not go with --synthetic, --generator, --sweep");
+    if (o.lane == NULL && (o.rows != NULL || o.load != NULL || o.hours > 0 || o.ab || o.slower > 0))
+        return rl_bad_usage(self, "--rows, --load, --hours, --ab and --slower need a --lane to measure");
+    if (o.ab && o.launches > 0)
+        return rl_bad_usage(self, "--launches: builds are compared in as many as it takes; see --budget");
     if (o.lane != NULL && o.hours == 0 && o.runs == 0)
         return rl_bad_usage(self, "--lane: say how long, with --hours or --runs");
     return o.lane != NULL ? real(self, &o) : synthetic(self, &o);
@@ -164,6 +170,9 @@ static const rl_arg args[] = {
     RL_NUMBER("--launches", "R", options, launches, 1, RL_LAUNCHES_MAX, "of a run (default: 10; the lane's)"),
     RL_NUMBER("--margin", "PCT", options, margin, 1, 100, "of relative gates (default: 25; the lane's)"),
     RL_NUMBER("--inject", "PCT", options, inject, 1, 500, "slowdown beyond the margin (default: 10)"),
+    RL_NUMBER("--slower", "PCT", options, slower, 1, 500, "or this slowdown in all, of a lane"),
+    RL_FLAG("--ab", options, ab, "the lane's build against itself, as `ridgeline ab` compares (margin 2)"),
+    RL_NUMBER("--budget", "S", options, budget, 1, 1000000, "seconds of a run, with --ab (default: 60)"),
     RL_NUMBER("--seed", "S", options, seed, 0, UINT64_MAX, "(default: 1)"),
     RL_TEXT("--report", "DIR", options, report, "gets selftest.csv; of a lane the log (reports/selftest-L)"),
     RL_TEXT("--baselines", "DIR", options, baselines, "where lanes/ is (default: baselines)"),
@@ -199,10 +208,14 @@ const rl_command rl_cmd_selftest = {
         "made slower (bench flag --inject). DIR/log.csv has a line a run, DIR/samples/ what each measured; "
         "the "
         "same\n"
-        "command goes on where it ended.\n\n"
+        "command goes on where it ended. With --ab it needs no baseline: two builds are compared that are "
+        "the same "
+        "but for\n"
+        "that row.\n\n"
         "  ridgeline selftest --runs 1000\n"
         "  ridgeline selftest --rules --margin 5 --report reports/selftest\n"
-        "  ridgeline selftest --lane gemv --rows 'q4_0/avx512/.*/hot' --hours 2 --load 'yes >/dev/null'\n\n"
+        "  ridgeline selftest --lane gemv --rows 'q4_0/avx512/.*/hot' --hours 2 --load 'yes >/dev/null'\n"
+        "  ridgeline selftest --lane gemv --rows 'q4_0/avx512/5632x2048/hot' --ab --slower 5 --runs 200\n\n"
         "exit status: 0 the rate of false reds is kept; 1 it is not: the interval lies above what the lane "
         "allows,\n"
         "or measured runs are red more often than that; 2 it could not be found out, or fewer than half of "

@@ -1,49 +1,40 @@
-/* selftest_real.c - runs of a lane, every other one with a slower row, and their log. */
+/* selftest_real.c - runs of a lane, every other one with a slower row. */
 #include "selftest_real.h"
+#include "ab.h"
 #include "base/file.h"
 #include "calibration.h"
 #include "conclude.h"
+#include "gate/narrow.h"
 #include "gate/reproduce.h"
 #include "load.h"
 #include "measure.h"
 #include "noise_made.h"
+#include "selftest_rules.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LOG_MAX = 16 << 20, SESSIONS = 2, HEAD_LINES = 8 };
+enum { SESSIONS = 2 };
 
-/* One line of the log. */
+/* A row that can be made slower, and what must find it. */
 typedef struct {
-    size_t run;
-    bool slower, loaded, found;
-    const char *row; /* "-" for none */
-    double slowdown, seconds;
-    int exit_code;
-    size_t regressed, inconclusive;
-} outcome;
-
-/* A row that can be made slower, and the gate that must find it. */
-typedef struct {
-    const rl_baseline_row *row;
-    const rl_gate *gate;
+    const char *name, *metric;
+    double allowed; /* a part: slower than that is found */
 } target;
 
 typedef struct {
     const rl_selftest_real_plan *plan;
-    rl_baseline baseline;
-    char baseline_path[RL_PATH_MAX], log_path[RL_PATH_MAX], run_dir[RL_PATH_MAX];
+    rl_selftest_log log;
+    rl_baseline baseline; /* where it is against one */
+    char baseline_path[RL_PATH_MAX], run_dir[RL_PATH_MAX];
+    char bench_dir[RL_PATH_MAX]; /* of both builds, where it is build against build */
     rl_pool pool;
     target *targets;
     size_t n_targets;
-    const char *head; /* of the log: the settings, and the names of the columns */
-    char *log;        /* all of it; owned */
-    size_t log_bytes;
-    size_t done;
-    rl_selftest_count *count;
 } test;
 
 static double seconds_now(void)
@@ -53,107 +44,34 @@ static double seconds_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* ---- The log --------------------------------------------------------------------------------------- */
-
-/* HEAD_LINES of them. Results of other settings are another test's: they must not be counted together. */
+/* Results of other settings are another test's: they must not be counted together. */
 static const char *head_of(test *t)
 {
     const rl_selftest_real_plan *p = t->plan;
     rl_pool *pool = &t->pool;
     const char *margin = p->margin > 0 ? rl_pool_format(pool, "%.6g", p->margin) : "as the lane says";
     const char *load = p->load != NULL ? rl_pool_printable(pool, p->load, strlen(p->load)) : "";
-    return rl_pool_format(
-        pool,
-        "# lane: %s\n# rows: %s\n# margin: %s\n# inject: %.6g\n# launches: %zu\n# seed: %llu\n# load: %s\n"
-        "run,kind,load,row,slowdown,exit_code,regressed,inconclusive,found,seconds\n",
-        p->lane->name, rl_pool_printable(pool, p->rows, strlen(p->rows)), margin, p->slowdown,
-        p->launches > 0 ? p->launches : p->lane->full.launches, (unsigned long long)p->seed, load);
+    const char *ab =
+        p->ab ? rl_pool_format(pool, "# against: itself, by turns\n# budget: %.6g\n", p->budget_s) : "";
+    const char *slower = p->slower > 0 ? rl_pool_format(pool, "# slower: %.6g\n", p->slower) : "";
+    return rl_pool_format(pool,
+                          "# lane: %s\n# rows: %s\n# margin: %s\n# inject: %.6g\n# launches: %zu\n# seed: "
+                          "%llu\n# load: %s\n%s%s"
+                          "run,kind,load,row,slowdown,exit_code,regressed,inconclusive,found,seconds\n",
+                          p->lane->name, rl_pool_printable(pool, p->rows, strlen(p->rows)), margin,
+                          p->slowdown, p->launches > 0 ? p->launches : p->lane->full.launches,
+                          (unsigned long long)p->seed, load, ab, slower);
 }
 
-/* Does the log begin like ours? Says which setting differs. */
-static rl_status check_head(const test *t, rl_error *err)
+static void count(rl_selftest_count of[2], const rl_selftest_outcome *o)
 {
-    char shown[128];
-    const char *is = t->log, *ours = t->head;
-    for (size_t line = 1; *ours != '\0'; line++) {
-        const size_t n = strcspn(ours, "\n") + 1;
-        if (strncmp(is, ours, n) != 0)
-            return rl_fail(
-                err, RL_ERR_FORMAT,
-                "%.200s: line %zu is '%s', of these settings it would be '%.*s': go on with the same, "
-                "or with another --report",
-                t->log_path, line, rl_printable(shown, sizeof shown, is, strcspn(is, "\n")),
-                (int)(n - 1 < 128 ? n - 1 : 128), ours);
-        is += n;
-        ours += n;
-    }
-    return RL_OK;
-}
-
-static void count(test *t, const outcome *o)
-{
-    rl_selftest_count *c = &t->count[o->loaded];
+    rl_selftest_count *c = &of[o->loaded];
     c->broken += o->exit_code > RL_EXIT_REGRESSION;
     c->same += !o->slower;
     c->judged += !o->slower && o->exit_code <= RL_EXIT_REGRESSION;
     c->red += !o->slower && o->exit_code == RL_EXIT_REGRESSION;
     c->slower += o->slower;
     c->found += o->slower && o->found;
-}
-
-static rl_status add_line(test *t, const outcome *o, rl_error *err)
-{
-    char line[RL_SAMPLES_NAME_MAX + 256];
-    const int length = snprintf(line, sizeof line, "%zu,%s,%d,%s,%.6g,%d,%zu,%zu,%d,%.1f\n", o->run,
-                                o->slower ? "slower" : "same", o->loaded, o->row, o->slowdown, o->exit_code,
-                                o->regressed, o->inconclusive, o->found, o->seconds);
-    char *log = realloc(t->log, t->log_bytes + (size_t)length + 1);
-    if (log == NULL) return rl_fail(err, RL_ERR_MEMORY, "out of memory for the log");
-    memcpy(log + t->log_bytes, line, (size_t)length + 1);
-    t->log = log;
-    t->log_bytes += (size_t)length;
-    t->done++;
-    count(t, o);
-    return rl_file_write(t->log_path, t->log, t->log_bytes, err);
-}
-
-/* One line of a log that is there; its row's name is not kept. */
-static bool read_line(const char *line, size_t run, outcome *o)
-{
-    char kind[8], row[RL_SAMPLES_NAME_MAX + 1];
-    int loaded, found, length = 0;
-    *o = (outcome){.row = "-"};
-    const int fields =
-        sscanf(line, "%zu,%7[a-z],%d,%512[^,\n],%lf,%d,%zu,%zu,%d,%lf%n", &o->run, kind, &loaded, row,
-               &o->slowdown, &o->exit_code, &o->regressed, &o->inconclusive, &found, &o->seconds, &length);
-    if (fields != 10 || line[length] != '\n' || o->run != run) return false;
-    o->slower = strcmp(kind, "slower") == 0;
-    o->loaded = loaded == 1;
-    o->found = found == 1;
-    return (o->slower || strcmp(kind, "same") == 0) && (loaded == 0 || loaded == 1) &&
-           (found == 0 || found == 1);
-}
-
-static rl_status read_log(test *t, rl_error *err)
-{
-    if (access(t->log_path, F_OK) != 0) {
-        t->log = strdup(t->head);
-        t->log_bytes = strlen(t->head);
-        return t->log != NULL ? RL_OK : rl_fail(err, RL_ERR_MEMORY, "out of memory for the log");
-    }
-    rl_status status = rl_file_read(t->log_path, LOG_MAX, &t->log, &t->log_bytes, err);
-    if (status == RL_OK) status = check_head(t, err);
-    if (status != RL_OK) return status;
-    for (const char *line = t->log + strlen(t->head); *line != '\0'; line = strchr(line, '\n') + 1) {
-        outcome o;
-        if (!read_line(line, t->done, &o)) {
-            return rl_fail(err, RL_ERR_FORMAT, "%.300s: line %zu is not run %zu of such a log", t->log_path,
-                           t->done + HEAD_LINES + 1, t->done);
-        }
-        count(t, &o);
-        t->done++;
-    }
-    return RL_OK;
 }
 
 /* ---- The baseline ---------------------------------------------------------------------------------- */
@@ -219,66 +137,102 @@ static rl_status make_baseline(test *t, int *caught, rl_error *err)
     return status;
 }
 
-/* The slowdown lies beyond the margin of a relative gate; an exact one would find the least change. */
-static rl_status find_targets(test *t, rl_error *err)
+/* What lies beyond the margin of a relative gate; an exact one would find the least change. */
+static rl_status targets_of_baseline(test *t, rl_error *err)
 {
     const rl_baseline *b = &t->baseline;
     t->targets = rl_pool_alloc(&t->pool, (b->n_rows + 1) * sizeof *t->targets);
     for (size_t i = 0; i < b->n_rows; i++) {
         const rl_baseline_row *row = &b->rows[i];
         const rl_gate *gate = rl_lane_tightest(t->plan->lane, row->name, row->metric, false);
-        if (gate != NULL) t->targets[t->n_targets++] = (target){row, gate};
+        if (gate != NULL) t->targets[t->n_targets++] = (target){row->name, row->metric, gate->bound};
     }
     if (t->n_targets > 0) return RL_OK;
     return rl_fail(err, RL_ERR_FORMAT, "%.300s has no row that a relative gate looks at", t->baseline_path);
 }
 
-static rl_status prepare(test *t, int *caught, rl_error *err)
+static rl_status prepare_baseline(test *t, int *caught, rl_error *err)
 {
-    char samples[RL_PATH_MAX];
-    if (strlen(t->plan->dir) > 3900) return rl_fail(err, RL_ERR_ARG, "the path of the report is too long");
-    rl_path_join(t->baseline_path, t->plan->dir, "baseline.json");
-    rl_path_join(t->log_path, t->plan->dir, "log.csv");
-    rl_path_join(t->run_dir, t->plan->dir, "run");
-    rl_path_join(samples, t->plan->dir, "samples");
-    t->head = head_of(t);
-    rl_status status = read_log(t, err);
-    if (status == RL_OK) status = rl_make_dirs(samples, err);
-    if (status == RL_OK && (t->done == 0 || access(t->baseline_path, F_OK) != 0)) {
-        if (t->done > 0)
-            return rl_fail(err, RL_ERR_IO, "%.300s goes on, but its baseline is gone", t->log_path);
+    rl_status status = RL_OK;
+    if (t->log.n == 0 || access(t->baseline_path, F_OK) != 0) {
+        if (t->log.n > 0)
+            return rl_fail(err, RL_ERR_IO, "%.300s goes on, but its baseline is gone", t->log.path);
         status = make_baseline(t, caught, err);
     }
     if (status == RL_OK) status = rl_baseline_read(&t->baseline, t->baseline_path, err);
-    if (status == RL_OK) status = find_targets(t, err);
+    return status == RL_OK ? targets_of_baseline(t, err) : status;
+}
+
+/* ---- Build against build ---------------------------------------------------------------------------- */
+
+/* Whatever rows the bench has: all of them are compared. */
+static rl_status targets_of_bench(test *t, rl_error *err)
+{
+    const rl_selftest_real_plan *p = t->plan;
+    rl_status status = rl_here_bench(t->bench_dir, p->lane->bench, p->bench_dir, err);
+    if (status != RL_OK) return status;
+    *strrchr(t->bench_dir, '/') = '\0';
+    rl_verdict_set v;
+    const char *const *names;
+    size_t n = 0;
+    open_verdict(t, &v);
+    rl_ab_bench bench = {.lane = p->lane, .mode = rl_lane_mode_of(p->lane, false), .dir = p->dir, .v = &v};
+    if (rl_ab_bench_open(&bench, t->bench_dir, t->bench_dir, p->model))
+        rl_ab_bench_list(&bench, RL_ARM_OLD, &names, &n);
+    t->targets = rl_pool_alloc(&t->pool, (n + 1) * sizeof *t->targets);
+    for (size_t i = 0; i < n; i++)
+        t->targets[t->n_targets++] =
+            (target){rl_pool_copy(&t->pool, names[i], strlen(names[i])), "real_time", p->margin};
+    if (n == 0)
+        status = rl_fail(err, RL_ERR_FORMAT, "no rows to compare: %.300s",
+                         v.n_problems > 0 ? v.problems[0] : "the bench lists none");
+    rl_ab_bench_close(&bench);
+    rl_verdict_free(&v);
     return status;
+}
+
+static rl_status prepare(test *t, int *caught, rl_error *err)
+{
+    char samples[RL_PATH_MAX], path[RL_PATH_MAX];
+    if (strlen(t->plan->dir) > 3900) return rl_fail(err, RL_ERR_ARG, "the path of the report is too long");
+    rl_path_join(t->baseline_path, t->plan->dir, "baseline.json");
+    rl_path_join(path, t->plan->dir, "log.csv");
+    rl_path_join(t->run_dir, t->plan->dir, "run");
+    rl_path_join(samples, t->plan->dir, "samples");
+    rl_status status = rl_selftest_log_open(&t->log, path, head_of(t), err);
+    if (status == RL_OK) status = rl_make_dirs(samples, err);
+    if (status != RL_OK) return status;
+    return t->plan->ab ? targets_of_bench(t, err) : prepare_baseline(t, caught, err);
 }
 
 /* ---- Runs ------------------------------------------------------------------------------------------ */
 
-/* Keeps what a run measured: run/ belongs to the next one. A second name costs no copy. */
-static rl_status keep_samples(const test *t, size_t run, const char *csv, rl_error *err)
+/* Keeps what a run left at `from`: run/ belongs to the next one. A file gets a second name, a directory another; what
+ * a run that did not come into the log has kept goes the other way. */
+static rl_status keep_samples(const test *t, size_t run, const char *from, const char *suffix, rl_error *err)
 {
     char path[RL_PATH_MAX];
-    snprintf(path, sizeof path, "%.3900s/samples/%zu.csv", t->plan->dir, run);
-    unlink(path); /* of a run that did not come into the log */
-    if (link(csv, path) == 0) return RL_OK;
+    snprintf(path, sizeof path, "%.3900s/samples/%zu%s", t->plan->dir, run, suffix);
+    if (!t->plan->ab) unlink(path);
+    if ((t->plan->ab ? rename : link)(from, path) == 0) return RL_OK;
+    if (t->plan->ab && renameat2(AT_FDCWD, from, AT_FDCWD, path, RENAME_EXCHANGE) == 0) return RL_OK;
     return rl_fail(err, RL_ERR_IO, "cannot keep the samples as %.300s: %s", path, strerror(errno));
 }
 
 /* Draws the row that is slower in this run; returns the rule for --inject. */
-static const char *draw(test *t, outcome *o, const target **slow)
+static const char *draw(test *t, rl_selftest_outcome *o, const target **slow)
 {
-    rl_dice dice = rl_dice_of(t->plan->seed, o->run);
+    const rl_selftest_real_plan *p = t->plan;
+    rl_dice dice = rl_dice_of(p->seed, o->run);
     *slow = &t->targets[(size_t)(rl_dice_unit(&dice) * (double)t->n_targets) % t->n_targets];
-    o->row = (*slow)->row->name;
-    o->slowdown = (1 + (*slow)->gate->bound) * (1 + t->plan->slowdown) - 1;
+    o->row = (*slow)->name;
+    o->slowdown = p->slower > 0 ? p->slower : (1 + (*slow)->allowed) * (1 + p->slowdown) - 1;
     return rl_pool_format(&t->pool, "%s=+%.6g%%", rl_exact_pattern(&t->pool, o->row), 100 * o->slowdown);
 }
 
 /* slow: NULL where nothing was made slower. Only its own gate's word counts: not what an exact gate says of the same
  * row, nor another metric. */
-static void take_findings(const rl_verdict_set *v, const target *slow, outcome *o)
+static void take_findings(const rl_verdict_set *v, const target *slow, rl_selftest_outcome *o)
 {
     o->exit_code = v->exit_code;
     o->regressed = v->count[RL_REGRESSED];
@@ -286,31 +240,20 @@ static void take_findings(const rl_verdict_set *v, const target *slow, outcome *
     for (size_t i = 0; i < v->n_findings && slow != NULL; i++) {
         const rl_finding *f = &v->findings[i];
         o->found |= f->verdict == RL_REGRESSED && f->gate != NULL && f->gate->kind == RL_GATE_RELATIVE &&
-                    strcmp(f->benchmark, o->row) == 0 && strcmp(f->metric, slow->row->metric) == 0;
+                    strcmp(f->benchmark, o->row) == 0 && strcmp(f->metric, slow->metric) == 0;
     }
 }
 
-/* Measures with the load, judges without it. False where nothing could be measured. */
-static bool measure_and_judge(test *t, outcome *o, const char *inject, rl_verdict_set *v, int *caught,
-                              rl_error *err)
+/* Against the baseline: measured with the load, judged without it. */
+static rl_status judge_lane(test *t, const rl_selftest_outcome *o, const char *inject, rl_verdict_set *v,
+                            int *caught, rl_error *err)
 {
     char csv[RL_PATH_MAX];
-    rl_load load = {0};
-    bool early;
     rl_measure_plan plan = measure_plan(t, t->run_dir);
     plan.inject = inject;
-    if (o->loaded && rl_load_start(&load, t->plan->load, err) != RL_OK) return false;
-    const bool measured = rl_measure(&plan, v, csv, caught);
-    rl_load_stop(&load, &early);
-    if (early) {
-        rl_fail(err, RL_ERR_IO, "the load had ended before the run was over: %.200s", t->plan->load);
-        return false;
-    }
-    if (!measured) {
-        rl_fail(err, RL_ERR_IO, "%.400s", v->n_problems > 0 ? v->problems[0] : "nothing measured");
-        return false;
-    }
-    if (*caught == 0 && keep_samples(t, o->run, csv, err) != RL_OK) return false;
+    if (!rl_measure(&plan, v, csv, caught))
+        return rl_fail(err, RL_ERR_IO, "%.400s", v->n_problems > 0 ? v->problems[0] : "nothing measured");
+    if (*caught != 0) return RL_OK;
     rl_conclude(&(rl_conclude_plan){.lane = t->plan->lane,
                                     .csv = csv,
                                     .baseline = t->baseline_path,
@@ -318,19 +261,53 @@ static bool measure_and_judge(test *t, outcome *o, const char *inject, rl_verdic
                                     .report = t->run_dir,
                                     .any_code = true}, /* it is the statistics that are on trial */
                 v);
-    return true;
+    return keep_samples(t, o->run, csv, ".csv", err);
+}
+
+/* Against itself. What it found out beyond the launches is in ab.json. */
+static rl_status judge_builds(test *t, const rl_selftest_outcome *o, const char *inject, rl_verdict_set *v,
+                              int *caught, rl_error *err)
+{
+    const rl_selftest_real_plan *p = t->plan;
+    *caught = rl_ab(&(rl_ab_plan){.lane = p->lane,
+                                  .old_dir = t->bench_dir,
+                                  .new_dir = t->bench_dir,
+                                  .model = p->model,
+                                  .dir = t->run_dir,
+                                  .inject = inject,
+                                  .margin = p->margin,
+                                  .level = p->lane->level,
+                                  .budget_s = p->budget_s,
+                                  .seed = p->seed + o->run},
+                    v);
+    return *caught != 0 ? RL_OK : keep_samples(t, o->run, t->run_dir, "", err);
+}
+
+/* With the load, if it is this run's turn. */
+static rl_status measure_and_judge(test *t, const rl_selftest_outcome *o, const char *inject,
+                                   rl_verdict_set *v, int *caught, rl_error *err)
+{
+    rl_load load = {0};
+    bool early;
+    rl_status status = o->loaded ? rl_load_start(&load, t->plan->load, err) : RL_OK;
+    if (status != RL_OK) return status;
+    status = (t->plan->ab ? judge_builds : judge_lane)(t, o, inject, v, caught, err);
+    rl_load_stop(&load, &early);
+    if (early)
+        return rl_fail(err, RL_ERR_IO, "the load had ended before the run was over: %.200s", t->plan->load);
+    return status;
 }
 
 static rl_status run_once(test *t, int *caught, rl_error *err)
 {
-    outcome o = {.run = t->done, .row = "-", .slower = t->done % 2 == 1};
-    o.loaded = t->plan->load != NULL && t->done / 2 % 2 == 1;
+    rl_selftest_outcome o = {.run = t->log.n, .row = "-", .slower = t->log.n % 2 == 1};
+    o.loaded = t->plan->load != NULL && o.run / 2 % 2 == 1;
     const double began = seconds_now();
     const target *slow = NULL;
     const char *inject = o.slower ? draw(t, &o, &slow) : NULL;
     rl_verdict_set v;
     open_verdict(t, &v);
-    rl_status status = measure_and_judge(t, &o, inject, &v, caught, err) ? RL_OK : RL_ERR_IO;
+    rl_status status = measure_and_judge(t, &o, inject, &v, caught, err);
     take_findings(&v, slow, &o);
     rl_verdict_free(&v);
     o.seconds = seconds_now() - began;
@@ -342,13 +319,13 @@ static rl_status run_once(test *t, int *caught, rl_error *err)
             : o.found ? ", found"
                       : ", missed",
             o.seconds);
-    return add_line(t, &o, err);
+    return rl_selftest_log_add(&t->log, &o, err);
 }
 
 rl_status rl_selftest_real(const rl_selftest_real_plan *plan, rl_selftest_count out[2], int *caught,
                            rl_error *err)
 {
-    test t = {.plan = plan, .count = out};
+    test t = {.plan = plan};
     const double end = seconds_now() + 3600 * plan->hours;
     *caught = 0;
     out[0] = out[1] = (rl_selftest_count){0};
@@ -356,10 +333,14 @@ rl_status rl_selftest_real(const rl_selftest_real_plan *plan, rl_selftest_count 
         if (plan->margin > 0 && plan->lane->gates[g].kind == RL_GATE_RELATIVE)
             plan->lane->gates[g].bound = plan->margin;
     rl_status status = prepare(&t, caught, err);
-    while (status == RL_OK && *caught == 0 && seconds_now() < end && (plan->runs == 0 || t.done < plan->runs))
+    while (status == RL_OK && *caught == 0 && seconds_now() < end &&
+           (plan->runs == 0 || t.log.n < plan->runs))
         status = run_once(&t, caught, err);
+    for (size_t i = 0; i < t.log.n; i++) count(out, &t.log.runs[i]);
+    if (status == RL_OK && *caught == 0 && plan->rules)
+        status = rl_selftest_rules(plan->dir, t.log.runs, t.log.n, stdout, err);
     rl_baseline_free(&t.baseline);
+    rl_selftest_log_close(&t.log);
     rl_pool_free(&t.pool);
-    free(t.log);
     return status;
 }

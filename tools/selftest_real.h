@@ -1,22 +1,20 @@
 /* selftest_real.h - the gate judged on the real benches: a lane against a baseline of its own, again and again,
  * every other time with a row made slower on purpose.
  *
- * Below `dir`: baseline.json, measured first, and baseline/ with its two sessions; run/ with what the last run left;
- * samples/<run>.csv, what each measured, for other questions; and log.csv, written whole after every run, so that a
- * test that was ended goes on where it was:
+ * Either against a baseline of its own, as `ridgeline run` judges a lane, or (`ab`) the build against itself by turns,
+ * as `ridgeline ab` does, with what is slower on the side of the new build.
  *
- *   # lane: gemv            what the test is of: rows, margin, inject, launches, seed and load follow, a line each.
- *   ...                     It goes on with the same settings only
- *   run,kind,load,row,slowdown,exit_code,regressed,inconclusive,found,seconds
+ * Below `dir`: log.csv (selftest_log.h); run/ with what the last run left; samples/, what each run measured, for other
+ * questions: <run>.csv, and of `ab` <run>/ with ab.json and launches/. Against a baseline also baseline.json, measured
+ * first, and baseline/ with its two sessions.
  *
- * kind: "same" or "slower"; load: 1 where the background load ran; row, slowdown: what was made slower and by how
- * much ("-" and 0 for "same"), a row of the baseline that a relative gate looks at; regressed: findings of any gate;
- * found: 1 where a relative gate's is among them, of that row and the metric it was drawn for. */
+ * What is made slower is a row that a relative gate looks at, found where that gate's metric is among the regressed; of
+ * `ab` any row, and real_time. */
 #ifndef RL_SELFTEST_REAL_H
 #define RL_SELFTEST_REAL_H
 
 #include "gate/lane.h"
-#include "here.h"
+#include "selftest_log.h"
 
 #include <stdio.h>
 
@@ -25,7 +23,11 @@ typedef struct {
     const char *rows; /* the ERE that the lane was narrowed to (narrow.h); "" all */
     double margin;    /* a part; 0: as the lane says */
     double slowdown;  /* beyond the row's margin: a part */
-    size_t launches;  /* 0: as the lane says */
+    double slower;    /* or all in all; 0: margin and slowdown together */
+    size_t launches;  /* 0: as the lane says; not of `ab` */
+    bool ab;          /* bench_dir and margin are set then */
+    double budget_s;  /* of each run; of `ab` alone */
+    bool rules;       /* at the end, what other tools' rules would have said (selftest_rules.h) */
     size_t runs;      /* at most so many in all; 0: no limit */
     double hours;
     uint64_t seed;
