@@ -381,6 +381,43 @@ static void a_machine_that_is_taken_out_explains_nothing(void **state)
     free(text);
 }
 
+/* Twice the bandwidth, and no faster; or half of it, and as large a part of it as before. */
+static void a_machine_that_hides_a_slower_kernel_passes_nothing(void **state)
+{
+    (void)state;
+    static const char part[] = "{\"kind\":\"relative\",\"rows\":\"^k/\",\"metric\":\"bw_pct\",\"better\":"
+                               "\"higher\",\"margin\":0.1,\"control\":\"read_bw\"}";
+    static const struct {
+        bool part;
+        double bandwidth;
+        rl_verdict verdict;
+    } cases[] = {
+        {false, 2,    RL_INCONCLUSIVE},
+        {false, 1.05, RL_PASS        },
+        {false, 0.5,  RL_PASS        }, /* harder than before, and done */
+        {true,  0.5,  RL_INCONCLUSIVE},
+        {true,  0.95, RL_PASS        },
+        {true,  2,    RL_PASS        },
+    };
+    for (size_t i = 0; i < RL_COUNT(cases); i++) {
+        util_trial t;
+        start();
+        add_row("k/a", "avx2", 1, cases[i].bandwidth);
+        char *time = util_replaced(rows, "\"real_time\",\"unit\":\"ns\",\"better\":\"lower\",\"median\":103",
+                                   "\"bw_pct\",\"unit\":\"%\",\"better\":\"higher\",\"median\":50");
+        char *text = util_replaced(time, "[[100,101,102,103,104,105,106]]", "[[50,50,50,50,50,50,50]]");
+        util_judge(&t, &(util_setup){.gates = cases[i].part ? part : CONTROLLED,
+                                     .csv = util_csv,
+                                     .baseline = cases[i].part ? text : rows});
+        util_expect(&t, "k/a", cases[i].verdict,
+                    cases[i].verdict == RL_PASS ? "" : "a slower kernel need not show");
+        assert_int_equal(t.v.exit_code, RL_EXIT_PASS);
+        util_judge_end(&t);
+        free(text);
+        free(time);
+    }
+}
+
 static void rows_that_stay_have_no_diagnosis(void **state)
 {
     (void)state;
@@ -462,6 +499,7 @@ int main(void)
         cmocka_unit_test(a_machine_that_is_slower_is_a_broken_measurement),
         cmocka_unit_test(a_slower_machine_excuses_no_more_than_it_explains),
         cmocka_unit_test(a_machine_that_is_taken_out_explains_nothing),
+        cmocka_unit_test(a_machine_that_hides_a_slower_kernel_passes_nothing),
         cmocka_unit_test(rows_that_stay_have_no_diagnosis),
         cmocka_unit_test(a_control_variate_takes_the_machine_out),
         cmocka_unit_test(readings_of_another_control_variate_are_broken),

@@ -88,22 +88,27 @@ static void beta_is_how_far_a_row_follows_the_machine(void **state)
     (void)state;
     static const struct {
         double power; /* of the value */
-        bool higher;
+        bool higher, whole;
         double beta;
     } cases[] = {
-        {-1,   false, 1   }, /* bound by it: half the bandwidth, twice the time */
-        {-0.5, false, 0.5 },
-        {0,    false, 0   }, /* has nothing to do with it */
-        {1,    false, 0   }, /* against all reason: not taken out */
-        {-2,   false, 1   }, /* more than all of it cannot be the machine's */
-        {1,    true,  1   }, /* a rate */
-        {0.25, true,  0.25},
-        {-1,   true,  0   },
+        {-1,    false, false, 1    }, /* bound by it: half the bandwidth, twice the time */
+        {-0.5,  false, false, 0.5  },
+        {0,     false, false, 0    }, /* has nothing to do with it */
+        {1,     false, false, 0    }, /* against all reason: not taken out */
+        {-2,    false, false, 1    }, /* more than all of it cannot be the machine's */
+        {1,     true,  false, 1    }, /* a rate */
+        {0.25,  true,  false, 0.25 },
+        {-1,    true,  false, 0    },
+        {-1,    true,  true,  -1   }, /* a part of it that does not follow it */
+        {-0.25, true,  true,  -0.25},
+        {0,     true,  true,  0    }, /* the same part of whatever there is */
+        {1,     true,  true,  0    },
+        {-2,    true,  true,  -1   },
     };
     double value[N], reading[N];
     for (size_t i = 0; i < RL_COUNT(cases); i++) {
         make(value, reading, cases[i].power, 0.02);
-        const double beta = rl_control_beta(value, reading, N, cases[i].higher);
+        const double beta = rl_control_beta(value, reading, N, cases[i].higher, cases[i].whole);
         if (!(fabs(beta - cases[i].beta) < 1e-9)) fail_msg("case %zu: beta is %g", i, beta);
     }
 }
@@ -113,12 +118,12 @@ static void too_little_to_go_by_gives_no_beta(void **state)
     (void)state;
     double value[N], reading[N];
     make(value, reading, -1, 0.02);
-    assert_true(rl_control_beta(value, reading, RL_CONTROL_LAUNCHES_MIN, false) > 0.99);
-    assert_true(rl_control_beta(value, reading, RL_CONTROL_LAUNCHES_MIN - 1, false) == 0);
+    assert_true(rl_control_beta(value, reading, RL_CONTROL_LAUNCHES_MIN, false, false) > 0.99);
+    assert_true(rl_control_beta(value, reading, RL_CONTROL_LAUNCHES_MIN - 1, false, false) == 0);
     make(value, reading, -1, 0.0012); /* a standard deviation of 0.43 % */
-    assert_true(rl_control_beta(value, reading, N, false) == 0);
+    assert_true(rl_control_beta(value, reading, N, false, false) == 0);
     make(value, reading, -1, 0.0016); /* of 0.57 % */
-    assert_true(rl_control_beta(value, reading, N, false) > 0.99);
+    assert_true(rl_control_beta(value, reading, N, false, false) > 0.99);
 }
 
 static void adjusting_takes_the_machine_out(void **state)

@@ -167,8 +167,8 @@ static void whatever_is_wrong_is_named_with_its_place(void **state)
         {"\"control\": \"peak\"", "\"control\": \"speed\"",
          "$.gates[7].control: is 'speed', expected read_bw or peak"},
         {"\"metric\": \"real_time\", \"better\": \"lower\",\n     \"margin\": 0.2",
-         "\"metric\": \"peak_pct\", \"better\": \"higher\", \"margin\": 0.2",
-         "$.gates[7].control: peak_pct is a ratio within the run: there is nothing to correct"},
+         "\"metric\": \"bw_pct\", \"better\": \"higher\", \"margin\": 0.2",
+         "$.gates[7].control: bw_pct is a ratio within the run, and not to peak"},
     };
     /* clang-format on */
     for (size_t i = 0; i < RL_COUNT(variants); i++) {

@@ -34,7 +34,7 @@ static void check_baseline(const rl_baseline *b)
             must(row->control == NULL || (isfinite(row->control[k]) && row->control[k] > 0),
                  "a reading is none");
         }
-        must(row->beta >= 0 && row->beta <= 1, "beta is beyond its range");
+        must(row->beta >= -1 && row->beta <= 1, "beta is beyond its range");
         must(rl_baseline_gone(b, row->name) == NULL, "a row is gone");
     }
 }

@@ -12,6 +12,15 @@ static const char lane_text[] =
     "{\"schema\":1,\"lane\":\"l\",\"bench\":\"b\",\"launches\":3,\"timeout_s\":1,\"gates\":["
     "{\"kind\":\"relative\",\"rows\":\".\",\"metric\":\"real_time\",\"better\":\"lower\",\"margin\":0.1},"
     "{\"kind\":\"floor\",\"rows\":\"a\",\"metric\":\"bw_pct\",\"min\":1,\"of\":\"worst\"},"
+    "{\"kind\":\"relative\",\"rows\":\"c\",\"metric\":\"bw_pct\",\"better\":\"higher\",\"margin\":0.3,"
+    "\"control\":\"read_bw\"},"
+    "{\"kind\":\"exact\",\"rows\":\"d\",\"metric\":\"items_per_second\",\"better\":\"lower\",\"tolerance\":0."
+    "01},"
+    "{\"kind\":\"ratio\",\"rows\":\"^a$\",\"from\":\"^a$\",\"to\":\"b\",\"metric\":\"real_time\",\"better\":"
+    "\"lower\","
+    "\"min\":1.15},"
+    "{\"kind\":\"quality\",\"rows\":\"e\",\"metric\":\"max_error\",\"max\":0.1},"
+    "{\"kind\":\"path\",\"rows\":\"a\",\"isa\":\"avx2\",\"kernel\":\"^k\"},"
     "{\"kind\":\"ceiling\",\"rows\":\"b\",\"metric\":\"max_error\",\"max\":1,\"isa\":\"avx2\"}]}";
 
 static const char baseline_text[] = "{\"schema\":2,\"lane\":\"l\",\"machine_class\":\"m\",\"bench\":\"b\","

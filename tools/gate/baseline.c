@@ -115,7 +115,9 @@ void rl_baseline_add(rl_baseline *b, const rl_baseline_row *row)
     if (to->control == NULL) to->control_of = NULL;
     to->between = (to->launches[to->n - 1] - to->launches[0]) / to->median;
     measure_spreads(to, b->n_sessions);
-    to->beta = to->control != NULL ? rl_control_beta(to->launches, to->control, to->n, to->higher) : 0;
+    to->beta = to->control != NULL ? rl_control_beta(to->launches, to->control, to->n, to->higher,
+                                                     rl_control_is_whole(to->control_of, to->metric))
+                                   : 0;
     to->control_median = to->control != NULL ? median_of(to->control, to->n) : (double)NAN;
 }
 

@@ -103,7 +103,7 @@ static void add_row(rl_baseline *b, rl_baseline_row *row, const rl_node *n)
     if (n->document->error.status == RL_OK) {
         rl_baseline_add(b, row);
         rl_baseline_row *added = &b->rows[b->n_rows - 1];
-        if (beta.value != NULL) added->beta = rl_node_number(&beta, 0, 1);
+        if (beta.value != NULL) added->beta = rl_node_number(&beta, -1, 1);
         if (!isfinite(added->median) ||
             fabs(told - added->median) > 1e-5 * added->median) /* ten units of the sixth digit */
             rl_node_refuse(&median, "is %g, but the launches' median is %g: was it edited by hand?", told,

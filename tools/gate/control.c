@@ -44,7 +44,15 @@ size_t rl_control_readings(const rl_samples *s, const rl_sample_row *row, const 
     return all ? launches : 0;
 }
 
-double rl_control_beta(const double *value, const double *reading, size_t n, bool higher_is_better)
+bool rl_control_is_whole(const char *control, const char *metric)
+{
+    for (size_t c = 0; c < RL_COUNT(controls) && control != NULL; c++)
+        if (strcmp(controls[c].name, control) == 0) return strcmp(controls[c].percent, metric) == 0;
+    return false;
+}
+
+double rl_control_beta(const double *value, const double *reading, size_t n, bool higher_is_better,
+                       bool whole)
 {
     double time = 0, rate = 0, covariance = 0, variance = 0;
     if (n < RL_CONTROL_LAUNCHES_MIN) return 0;
@@ -59,7 +67,7 @@ double rl_control_beta(const double *value, const double *reading, size_t n, boo
         variance += off * off;
     }
     if (variance < RL_CONTROL_SPREAD_MIN * RL_CONTROL_SPREAD_MIN * (double)(n - 1)) return 0;
-    return fmin(1, fmax(0, covariance / variance));
+    return fmin(whole ? 0 : 1, fmax(whole ? -1 : 0, covariance / variance));
 }
 
 void rl_control_adjust(double *value, const double *reading, size_t n, double r0, double beta,

@@ -8,7 +8,9 @@
  * A row that is bound by it moves with it, one that is not does not, and dividing by a reading that has
  * nothing to do with the row adds noise instead of taking it away. Which it is gets measured at calibration:
  * with t the row's time,
- *   beta = cov(ln t, -ln r) / var(ln r) over all launches, kept within [0, 1]
+ *   beta = cov(ln t, -ln r) / var(ln r) over all launches, kept within [0, 1]; where the metric is a part of the
+ *          reading itself (bw_pct of read_bw), within [-1, 0]: a row that does not follow the machine at all is half
+ *          as large a part of twice as much
  * and a launch is judged by t (r / r0)^beta, r0 the baseline's median reading: the time it would have taken
  * on the machine of the calibration. That is done to both sides. A metric of which more is better
  * counts as 1 / t. */
@@ -27,8 +29,12 @@ enum { RL_CONTROL_LAUNCHES_MIN = 8 }; /* fewer fit nothing: beta is 0 */
  * not every repetition has one, or `control` is neither of the two. */
 size_t rl_control_readings(const rl_samples *s, const rl_sample_row *row, const char *control, double *out);
 
-/* value[i] and reading[i] are of one launch; all positive. */
-double rl_control_beta(const double *value, const double *reading, size_t n, bool higher_is_better);
+/* True where the metric is a row's part of what the control reads: bw_pct of read_bw, peak_pct of peak. */
+bool rl_control_is_whole(const char *control, const char *metric);
+
+/* value[i] and reading[i] are of one launch; all positive. `whole`: of rl_control_is_whole. */
+double rl_control_beta(const double *value, const double *reading, size_t n, bool higher_is_better,
+                       bool whole);
 
 /* In place; the order may not be ascending afterwards. */
 void rl_control_adjust(double *value, const double *reading, size_t n, double r0, double beta,

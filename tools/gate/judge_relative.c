@@ -55,7 +55,7 @@ static void apply_control(rl_trial *t, relative *r, const rl_gate *gate, const r
     r->before = adjusted(t, r->before, b->control, b);
     r->now = adjusted(t, (rl_side){values, r->now.n}, readings, b);
     rl_sort(readings, r->now.n);
-    r->machine = (1 - b->beta) * log(b->control_median / rl_sorted_median(readings, r->now.n));
+    r->machine = (1 - fabs(b->beta)) * log(b->control_median / rl_sorted_median(readings, r->now.n));
 }
 
 /* The correction multiplies, and what is multiplied may leave the numbers there are. */
@@ -234,6 +234,18 @@ static void explain_machine(rl_finding *f, const rl_judgement *j, double shift, 
                                f->reason);
 }
 
+/* A better machine hides what would be slower on the baseline's; and where a row is a part of what the machine can do,
+ * a worse one does: the row seems to make more of it. What calibration has found rows to follow is taken out already. */
+static void explain_hidden(rl_finding *f, const relative *r, const rl_judgement *j, rl_pool *pool)
+{
+    const double hides = rl_control_is_whole(f->gate->control, f->metric) ? r->machine : -r->machine;
+    if (f->verdict != RL_PASS || !(hides > log1p(f->gate->bound))) return;
+    f->verdict = RL_INCONCLUSIVE;
+    f->reason =
+        rl_pool_format(pool, "%s, but %s was %.2f times the baseline's: a slower kernel need not show",
+                       ratio_text(pool, j), f->gate->control, exp(-r->machine));
+}
+
 /* ---- All of them ----------------------------------------------------------------------------------- */
 
 static rl_common_mode find_common_mode(const rl_trial *t, const rl_judgement *j)
@@ -285,6 +297,7 @@ void rl_decide_relatives(rl_trial *t)
         fill(f, j);
         explain(t, f, j);
         explain_noise(f, r, j, pool);
+        explain_hidden(f, r, j, pool);
         if (r->same_code) explain_same_code(f, j, pool);
         if (together.cause == RL_MOVED_BY_MACHINE) explain_machine(f, j, together.shift, pool);
         rl_trial_finish(t, f, r->row);

@@ -2,6 +2,7 @@
 #include "gate/lane.h"
 #include "base/cpu.h"
 #include "base/file.h"
+#include "gate/control.h"
 #include "gate/node.h"
 
 #include <ctype.h>
@@ -193,8 +194,8 @@ static void read_relative(const rl_node *n, rl_gate *gate)
     if (control.value == NULL) return;
     gate->control = rl_control_names[rl_node_word(&control, rl_control_names)];
     for (size_t i = 0; i < RL_COUNT(shares); i++)
-        if (strcmp(gate->metric, shares[i]) == 0)
-            rl_node_refuse(&control, "%s is a ratio within the run: there is nothing to correct", shares[i]);
+        if (strcmp(gate->metric, shares[i]) == 0 && !rl_control_is_whole(gate->control, shares[i]))
+            rl_node_refuse(&control, "%s is a ratio within the run, and not to %s", shares[i], gate->control);
 }
 
 static void read_exact(const rl_node *n, rl_gate *gate)
