@@ -2,20 +2,24 @@
  *
  *   pp<N>    one iteration takes a prompt of N tokens into an empty context
  *   tg<N>    one iteration makes N tokens, one after another, after a context of `depth`
- *   ttft<N>  from a prompt's text to the first token's id: tokenizing, N tokens or so of prefill, one choice
- * Timed with the decoder open and its weights in memory; tokens are fixed, so that every run does the same
- * work. tg reads every weight once a token: its bytes are those, a percentage of the read bandwidth measured
- * around it. pp is a percentage of the peak of the byte multiply-add. The name has the tier that was asked for, isa
- * and label have the tier and the kernel by which this decoder multiplies by most of the weights. Verified: the logits of two tokens by the
- * very decoder that is timed, with its threads, against those by the scalar kernels on one. */
+ *   ttft<N>  from a prompt's text to the first token's id: tokenizing, N tokens or so of prefill, one choice;
+ *            load_ms beside it is what comes before: opening the file and the decoder, which packs the weights
+ * Timed with the decoder open and its weights packed, or with --no-pack in rows; tokens are fixed, so that every run
+ * does the same work. tg reads every weight once a token: its bytes are those, a percentage of the read bandwidth
+ * measured around it. pp is a percentage of the peak of the byte multiply-add. The name has the tier that was asked
+ * for, isa and label have the tier and the kernel by which this decoder multiplies by most of the weights. Verified:
+ * the logits of two tokens by the very decoder that is timed, with its threads, taken as the case takes them, against
+ * those by the scalar kernels on one, from the file's rows. */
 #include "base/mem.h"
 #include "decoder.h"
 #include "gemv/gemv.h"
 #include "model.h"
 #include "perf/barrier.h"
+#include "perf/opts.h"
 #include "perf/stats.h"
 #include "program.h"
 #include "sampler.h"
+#include "weights.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -27,6 +31,8 @@ typedef enum { PROMPT, GENERATE, FIRST_TOKEN } what;
 /* What all cases share. */
 typedef struct {
     rl_model model;
+    double open_ms; /* opening it */
+    bool no_pack;
     float *
         want; /* [n_vocab] the logits of two tokens by scalar kernels on one thread; made by the first setup, owned */
 } bench;
@@ -43,9 +49,12 @@ typedef struct {
     char *text;       /* FIRST_TOKEN: the prompt */
     double *token_ms; /* GENERATE: the last iterations' times, TIMES of them */
     size_t n_times;
+    double load_ms; /* FIRST_TOKEN: opening the model and the decoder, packing the weights */
 } e2e_case;
 
 enum { TIMES = 4096 };
+
+static double now_ms(void) { return (double)rl_clock_system.wall_ns(NULL) * 1e-6; }
 
 static void teardown(void *arg)
 {
@@ -62,10 +71,11 @@ static void teardown(void *arg)
     c->text = NULL;
 }
 
-static rl_status open_decoder(const bench *b, uint32_t cpu, size_t threads, size_t n_ctx, rl_decoder **d,
-                              rl_error *err)
+static rl_status open_decoder(const bench *b, uint32_t cpu, size_t threads, size_t n_ctx, bool no_pack,
+                              rl_decoder **d, rl_error *err)
 {
-    const rl_decoder_options o = {.threads = threads, .n_ctx = n_ctx, .cpu = cpu, .pin = true};
+    const rl_decoder_options o = {
+        .threads = threads, .n_ctx = n_ctx, .cpu = cpu, .pin = true, .no_pack = no_pack};
     return rl_decoder_open(d, &b->model.llama, &o, err);
 }
 
@@ -86,13 +96,16 @@ static rl_status make_text(e2e_case *c, rl_error *err)
     return rl_tokenizer_decode(c->b->model.tokenizer, c->tokens, c->n, 0, c->text, room, &used, err);
 }
 
-/* The logits after two tokens in an empty context; leaves it empty. */
-static rl_status eval_two(rl_decoder *d, const bench *b, float *logits, rl_error *err)
+/* The logits after two tokens in an empty context, taken as a prompt is or as tokens are made; leaves it empty. */
+static rl_status eval_two(rl_decoder *d, const bench *b, what kind, float *logits, rl_error *err)
 {
     uint32_t tokens[2];
     fill_tokens(tokens, 2, b->model.llama.config.n_vocab);
     rl_decoder_rewind(d, 0);
-    const rl_status status = rl_decoder_eval(d, tokens, 2, logits, false, err);
+    const size_t at_once = kind == GENERATE ? 1 : 2;
+    rl_status status = RL_OK;
+    for (size_t i = 0; i < 2 && status == RL_OK; i += at_once)
+        status = rl_decoder_eval(d, tokens + i, at_once, logits, false, err);
     rl_decoder_rewind(d, 0);
     return status;
 }
@@ -102,8 +115,8 @@ static rl_status make_reference(bench *b, rl_error *err)
     rl_decoder *d = NULL;
     float *want = rl_alloc(b->model.llama.config.n_vocab * sizeof *want);
     if (want == NULL) return rl_fail(err, RL_ERR_MEMORY, "out of memory for logits");
-    rl_status status = open_decoder(b, 0, 1, 16, &d, err);
-    if (status == RL_OK) status = eval_two(d, b, want, err);
+    rl_status status = open_decoder(b, 0, 1, 16, true, &d, err);
+    if (status == RL_OK) status = eval_two(d, b, PROMPT, want, err);
     rl_decoder_close(d);
     if (status == RL_OK)
         b->want = want;
@@ -127,7 +140,10 @@ static rl_status setup(void *arg, rl_error *err)
         if (c->what == FIRST_TOKEN) status = make_text(c, err);
     }
     if (status == RL_OK && c->b->want == NULL) status = make_reference(c->b, err);
-    if (status == RL_OK) status = open_decoder(c->b, c->cpu, c->threads, 2 * n + 16, &c->decoder, err);
+    const double start = now_ms();
+    if (status == RL_OK)
+        status = open_decoder(c->b, c->cpu, c->threads, 2 * n + 16, c->b->no_pack, &c->decoder, err);
+    c->load_ms = c->b->open_ms + now_ms() - start;
     if (status != RL_OK) teardown(c);
     return status;
 }
@@ -140,7 +156,7 @@ static rl_status verify(void *arg, double *max_error, rl_error *err)
 {
     const double limit = 0.05;
     e2e_case *c = arg;
-    const rl_status status = eval_two(c->decoder, c->b, c->logits, err);
+    const rl_status status = eval_two(c->decoder, c->b, c->what, c->logits, err);
     if (status != RL_OK) return status;
     double difference = 0, norm = 0;
     for (size_t i = 0; i < c->b->model.llama.config.n_vocab; i++) {
@@ -155,11 +171,6 @@ static rl_status verify(void *arg, double *max_error, rl_error *err)
                        *max_error, limit);
     return RL_OK;
 }
-
-/* Of most of the weights. */
-static rl_format format_of(const bench *b) { return b->model.llama.layers[0].ffn_up.format; }
-
-static double now_ms(void) { return (double)rl_clock_system.wall_ns(NULL) * 1e-6; }
 
 static rl_status take_prompt(e2e_case *c, rl_error *err)
 {
@@ -215,7 +226,8 @@ static void run(rl_state *st)
             rl_state_error(st, "%s", err.text);
             break;
         }
-    rl_state_label(st, "%s", rl_decoder_kernel(c->decoder, format_of(c->b)));
+    rl_state_label(st, "%s", rl_decoder_kernel(c->decoder)->name);
+    if (c->what == FIRST_TOKEN) rl_state_counter(st, "load_ms", c->load_ms, 0);
     if (c->what != GENERATE || c->n_times == 0) return;
     rl_state_counter(st, "tokens", (double)c->n_times, RL_COUNTER_AVG_ITERATIONS);
     const size_t n = c->n_times < TIMES ? c->n_times : TIMES;
@@ -248,6 +260,7 @@ static void add_case(rl_program *p, bench *b, const char *path, rl_isa tier, wha
     const char *isa = rl_isa_name(tier);
     snprintf(name, sizeof name, depth > 0 ? "e2e/%s/%s/%s%zu@%zu" : "e2e/%s/%s/%s%zu", model, isa,
              kinds[kind], n, depth);
+    const rl_format format = b->model.llama.layers[0].ffn_up.format; /* of most of the weights */
     const double weights = (double)rl_llama_params(&b->model.llama) -
                            (double)(b->model.llama.tied ? 0 : b->model.llama.config.n_vocab) *
                                (double)b->model.llama.config.n_embd;
@@ -266,7 +279,8 @@ static void add_case(rl_program *p, bench *b, const char *path, rl_isa tier, wha
             .items = kind == FIRST_TOKEN ? 0 : (double)n,
             .bytes = kind == GENERATE ? (double)n * (double)rl_llama_bytes_per_token(&b->model.llama) : 0,
             .flops = kind == FIRST_TOKEN ? 0 : 2.0 * weights * (double)n,
-            .isa = rl_isa_name(rl_gemv_find(format_of(b), RL_ROWS, cpu)->base.isa),
+            .isa = rl_isa_name(
+                rl_gemv_find(format, b->no_pack ? RL_ROWS : rl_weights_layout(format, cpu), cpu)->base.isa),
             .cache = "cold",
             .bandwidth_yardstick = kind == GENERATE ? "read" : NULL,
             .peak_yardstick = kind == PROMPT ? "dot_i8" : NULL,
@@ -308,12 +322,13 @@ static void add_cases(rl_program *p, bench *b, const char *path, rl_isa tier, si
 
 int main(int argc, char **argv)
 {
-    enum { MODEL, PP, TG, DEPTH };
+    enum { MODEL, PP, TG, DEPTH, NO_PACK };
     rl_flag flags[] = {
-        {"model", "models/tinyllama-1.1b-q4_0.gguf", "GGUF file to run",                                            false},
-        {"pp",    "128",                             "a list of prompt lengths",                                    false},
-        {"tg",    "32",                              "a list of numbers of tokens to make",                         false},
-        {"depth", "",                                "a list of contexts to make them after as well (0 always is)", false},
+        {"model",   "models/tinyllama-1.1b-q4_0.gguf", "GGUF file to run",                                            false},
+        {"pp",      "128",                             "a list of prompt lengths",                                    false},
+        {"tg",      "32",                              "a list of numbers of tokens to make",                         false},
+        {"depth",   "",                                "a list of contexts to make them after as well (0 always is)", false},
+        {"no-pack", "false",                           "multiply by the file's rows instead of packed weights",       true },
     };
     const rl_program_config config = {.family = "e2e",
                                       .axes = RL_AXIS_ISA | RL_AXIS_THREADS,
@@ -334,6 +349,8 @@ int main(int argc, char **argv)
         rl_suite_close(p.suite);
         return exit_code;
     }
+    b.no_pack = rl_truthy(flags[NO_PACK].value);
+    b.open_ms = -now_ms();
     if (rl_model_open(&b.model, path, p.cpu, &err) != RL_OK) {
         exit_code = rl_suite_failed(
             p.suite,
@@ -343,6 +360,7 @@ int main(int argc, char **argv)
         rl_suite_close(p.suite);
         return exit_code;
     }
+    b.open_ms += now_ms();
     for (int tier = 0; tier < RL_ISA_COUNT; tier++)
         for (size_t t = 0; t < p.n_threads && rl_program_wants(&p, (rl_isa)tier); t++)
             add_cases(&p, &b, path, (rl_isa)tier, p.threads[t], &z);

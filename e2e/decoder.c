@@ -1,48 +1,61 @@
 /* decoder.c - the forward pass. run_step reads like the model's definition; above it are the phases, each
  * written for one member of the team.
  *
- * A single token is the case that matters: its norms and quantisations take microseconds, so every member
- * does them for itself (into buffers of its own) rather than wait for another at a barrier. The tokens of a
- * prompt are shared out instead. */
+ * A single token reads every weight once and is over when the last has come from memory. So memory must never be idle:
+ *   - Few barriers, four a layer. Norms and quantisations take microseconds: every member does them for itself, into
+ *     buffers of its own. Where the KV heads can be dealt out evenly, a member takes its heads from their projections
+ *     through rotation and cache to their attention, and nobody waits for anybody.
+ *   - What waits at a barrier has asked for the first of its next weights before.
+ *   - The last tenth of a matrix goes to whoever is ready (rl_team_walk): CPUs of a virtual machine come and go.
+ *
+ * The tokens of a prompt share each reading of the weights (kernels/gemm), and are bound by arithmetic. */
 #include "decoder.h"
 #include "attention/attn_decode.h"
+#include "attention/attn_prefill.h"
 #include "base/team.h"
+#include "gemm/gemm.h"
 #include "gemv/gemv.h"
 #include "kvcache.h"
 #include "ops/ops.h"
 #include "quant/dequant.h"
 #include "quant/quantize.h"
+#include "weights.h"
 
 #include <math.h>
 
 enum {
-    DEFAULT_BATCH = 64,      /* weights are read once for so many tokens: enough to be bound by arithmetic */
-    BLOCK_BYTES = 24 * 1024, /* rows that stay in the first-level cache while the tokens of a batch pass by */
-    ROW_UNIT = 4,            /* rows are shared out in fours: what the kernels take at once */
+    DEFAULT_BATCH =
+        128, /* weights are read once for so many tokens, whose activations stay in the second cache */
+    BLOCK_BYTES =
+        24 * 1024, /* without a GEMM: rows that stay in the first cache while the tokens of a batch pass */
+    AHEAD_BYTES = 16 * 1024, /* of the next weights, asked for before a barrier */
 };
 
 struct rl_decoder {
-    const rl_llama *model;
+    const rl_llama *model; /* the caller's, or that of `weights` */
+    rl_weights weights;    /* packed; empty where they stay rows */
     rl_team *team;
     rl_kvcache kv;
-    size_t n_past, batch, work_bytes;
+    size_t n_past, batch, tile, work_bytes; /* tile: tokens that attention takes together */
 
     rl_ops_set ops;
     const rl_attn_decode *attn;
+    const rl_attn_prefill *attn_prefill;
     const rl_dequant *embed;
     const rl_quantize *to_f16;
-    const rl_gemv *gemv[RL_FORMAT_COUNT];
+    const rl_gemv *gemv[RL_LAYOUT_COUNT][RL_FORMAT_COUNT];
+    const rl_gemm *gemm[RL_LAYOUT_COUNT][RL_FORMAT_COUNT]; /* NULL: token by token */
 
     /* All in one arena, owned. n = batch tokens, r = ranks. */
     char *arena;
-    float *rope;                       /* [n_ctx][n_rot]: cosines and sines */
-    float *x, *sum;                    /* [n][n_embd]: the residual stream, and what is to be added to it */
-    float *q, *k, *v, *att;            /* [n][n_head * head_dim], [n][n_head_kv * head_dim] twice, as q */
-    float *gate, *up;                  /* [n][n_ff] */
-    char *act[RL_ACT_COUNT];           /* [n] quantised inputs of the next matrices, act_stride bytes each */
-    char *own_act[RL_ACT_COUNT];       /* [r] the same, for a single token, one a rank */
-    float *own_norm;                   /* [r][n_embd] */
-    float *scratch;                    /* attention: one token's parts of all heads, or [r] of one head */
+    float *rope;                 /* [n_ctx][n_rot]: cosines and sines */
+    float *x, *sum;              /* [n][n_embd]: the residual stream, and what is to be added to it */
+    float *q, *k, *v, *att;      /* [n][n_head * head_dim], [n][n_head_kv * head_dim] twice, as q */
+    float *gate, *up;            /* [n][n_ff] */
+    char *act[RL_ACT_COUNT];     /* [n] quantised inputs of the next matrices, rl_act_bytes of each */
+    char *own_act[RL_ACT_COUNT]; /* [r] the same, for a single token, one a rank, act_stride bytes each */
+    float *own_norm;             /* [r][n_embd] */
+    float *scratch;              /* attention: one token's parts of all heads, or [r] a rank's own */
     size_t act_stride, scratch_floats; /* of one rank */
 };
 
@@ -62,11 +75,25 @@ static size_t kv_dim(const rl_llama_config *c) { return c->n_head_kv * c->head_d
 
 static void wait_for_all(const step *s) { rl_team_barrier(s->d->team); }
 
-/* Where the quantised input of token t is for this rank. */
-static char *act_of(const step *s, size_t rank, rl_act kind, size_t t)
+/* The same, where this rank goes on with its rows of w. */
+static void wait_before(const step *s, size_t rank, const rl_matrix *w)
+{
+    if (s->n == 1) {
+        size_t first, last;
+        rl_team_share(s->d->team, rank, w->rows, RL_WEIGHTS_UNIT, &first, &last);
+        const char *p = rl_matrix_row(w, first), *end = (const char *)w->data + rl_matrix_bytes(w);
+        if (end - p > AHEAD_BYTES) end = p + AHEAD_BYTES;
+        for (; p < end; p += RL_LINE) __builtin_prefetch(p, 0, 2);
+    }
+    wait_for_all(s);
+}
+
+/* Where the quantised input of token t, of `cols` values, is for this rank. */
+static char *act_of(const step *s, size_t rank, rl_act kind, size_t t, size_t cols)
 {
     const rl_decoder *d = s->d;
-    return s->n == 1 ? d->own_act[kind] + rank * d->act_stride : d->act[kind] + t * d->act_stride;
+    if (s->n == 1) return d->own_act[kind] + rank * d->act_stride;
+    return d->act[kind] + t * rl_act_bytes(kind, cols);
 }
 
 /* The tokens [*first, *last) that a rank prepares: its share of a prompt, or the single token that all do. */
@@ -99,36 +126,54 @@ static void prepare(const step *s, size_t rank, const float *in, size_t cols, co
             x = normed;
         }
         for (rl_act kind = 0; kind < RL_ACT_COUNT; kind++)
-            if (wants(w, n_w, kind)) d->ops.quantize[kind](act_of(s, rank, kind, t), x, cols);
+            if (wants(w, n_w, kind)) d->ops.quantize[kind](act_of(s, rank, kind, t, cols), x, cols);
     }
     if (s->n > 1) wait_for_all(s);
 }
 
-/* y[t] [rows] = W x[t] for this rank's rows; y is `stride` floats a token. Rows go in blocks that stay in the
- * cache while all tokens pass. */
-static void project(const step *s, size_t rank, const rl_matrix *w, float *y, size_t stride)
+/* y[t] = W x[t] on rows [begin, end), begin a multiple of RL_PANEL_ROWS; y is `stride` floats a token. */
+static void project_rows(const step *s, size_t rank, const rl_matrix *w, size_t begin, size_t end, float *y,
+                         size_t stride)
 {
-    const rl_gemv *kern = s->d->gemv[w->format];
-    const size_t row_bytes = rl_row_bytes(w->format, w->cols);
-    size_t begin, end, block = BLOCK_BYTES / row_bytes / ROW_UNIT * ROW_UNIT;
-    if (block < ROW_UNIT) block = ROW_UNIT;
-    rl_team_share(s->d->team, rank, w->rows, ROW_UNIT, &begin, &end);
-    if (s->n == 1) block = w->rows;
+    const rl_gemv *gemv = s->d->gemv[w->layout][w->format];
+    const rl_gemm *gemm = s->d->gemm[w->layout][w->format];
+    if (begin == end) return;
+    if (s->n > 1 && gemm != NULL) {
+        gemm->run(y + begin, stride, rl_matrix_row(w, begin), act_of(s, rank, gemm->act, 0, w->cols),
+                  rl_act_bytes(gemm->act, w->cols), end - begin, s->n, w->cols);
+        return;
+    }
+    size_t block = BLOCK_BYTES / rl_row_bytes(w->format, w->cols) / RL_PANEL_ROWS * RL_PANEL_ROWS;
+    if (block < RL_PANEL_ROWS) block = RL_PANEL_ROWS;
+    if (s->n == 1) block = end - begin;
     for (size_t r = begin; r < end; r += block)
         for (size_t t = 0; t < s->n; t++)
-            kern->run(y + t * stride + r, rl_matrix_row(w, r), act_of(s, rank, kern->act, t),
+            gemv->run(y + t * stride + r, rl_matrix_row(w, r), act_of(s, rank, gemv->act, t, w->cols),
                       end - r < block ? end - r : block, w->cols);
 }
 
-/* x[t] += W act[t], on this rank's rows. */
+static rl_team_walk walk(const step *s, size_t rank, const rl_matrix *w)
+{
+    return rl_team_walk_start(s->d->team, rank, w->rows, RL_WEIGHTS_UNIT);
+}
+
+static void project(const step *s, size_t rank, const rl_matrix *w, float *y)
+{
+    for (rl_team_walk part = walk(s, rank, w); rl_team_walk_next(&part);)
+        project_rows(s, rank, w, part.begin, part.end, y, w->rows);
+}
+
+/* x[t] += W act[t] */
 static void project_add(const step *s, size_t rank, const rl_matrix *w)
 {
     const rl_decoder *d = s->d;
-    size_t begin, end;
-    rl_team_share(d->team, rank, w->rows, ROW_UNIT, &begin, &end);
-    project(s, rank, w, d->sum, w->rows);
-    for (size_t t = 0; t < s->n; t++)
-        d->ops.add(d->x + t * w->rows + begin, d->sum + t * w->rows + begin, end - begin);
+    for (rl_team_walk part = walk(s, rank, w); rl_team_walk_next(&part);) {
+        project_rows(s, rank, w, part.begin, part.end, d->sum, w->rows);
+        for (size_t t = 0; t < s->n; t++) {
+            const size_t at = t * w->rows + part.begin;
+            d->ops.add(d->x + at, d->sum + at, part.end - part.begin);
+        }
+    }
 }
 
 static void embed(const step *s, size_t rank)
@@ -139,31 +184,32 @@ static void embed(const step *s, size_t rank)
         d->embed->run(d->x + t * n_embd, rl_matrix_row(&d->model->token_embd, s->tokens[t]), n_embd);
 }
 
-/* Rotates queries and keys by their positions, and puts keys and values into the cache. */
-static void rotate_and_store(const step *s, size_t rank, size_t layer)
+/* Rotates a token's queries and key of a KV head by their position, and puts key and value into the cache. */
+static void rotate_and_store(const step *s, size_t layer, size_t t, size_t h)
 {
     rl_decoder *d = s->d;
     const rl_llama_config *c = &d->model->config;
-    const size_t group = c->n_head / c->n_head_kv, dim = c->head_dim;
-    for (size_t item = rank; item < s->n * c->n_head_kv; item += rl_team_size(d->team)) {
-        const size_t t = item / c->n_head_kv, h = item % c->n_head_kv, position = d->n_past + t;
-        const float *angles = d->rope + position * c->n_rot;
-        float *key = d->k + t * kv_dim(c) + h * dim;
-        d->ops.rope_norm(d->q + t * q_dim(c) + h * group * dim, angles, group, dim, c->n_rot);
-        d->ops.rope_norm(key, angles, 1, dim, c->n_rot);
-        const size_t at = layer * d->kv.layer_elems + h * d->kv.plane_elems + position * dim;
-        d->to_f16->run(d->kv.k + at, key, dim);
-        d->to_f16->run(d->kv.v + at, d->v + t * kv_dim(c) + h * dim, dim);
-    }
+    const size_t group = c->n_head / c->n_head_kv, dim = c->head_dim, position = d->n_past + t;
+    const float *angles = d->rope + position * c->n_rot;
+    float *key = d->k + t * kv_dim(c) + h * dim;
+    d->ops.rope_norm(d->q + t * q_dim(c) + h * group * dim, angles, group, dim, c->n_rot);
+    d->ops.rope_norm(key, angles, 1, dim, c->n_rot);
+    const size_t at = layer * d->kv.layer_elems + h * d->kv.plane_elems + position * dim;
+    d->to_f16->run(d->kv.k + at, key, dim);
+    d->to_f16->run(d->kv.v + at, d->v + t * kv_dim(c) + h * dim, dim);
 }
 
-static void attention(const step *s, size_t rank, size_t layer)
+static rl_attn_shape attn_shape(const rl_llama_config *c)
 {
-    rl_decoder *d = s->d;
-    const rl_llama_config *c = &d->model->config;
-    rl_attn_job job = {
+    return (rl_attn_shape){c->n_head, c->n_head_kv, c->head_dim, 1.0f / sqrtf((float)c->head_dim)};
+}
+
+/* The attention of a single token in a layer. */
+static rl_attn_job attention_of(const rl_decoder *d, size_t layer)
+{
+    return (rl_attn_job){
         .kernel = d->attn,
-        .shape = {c->n_head, c->n_head_kv, c->head_dim, 1.0f / sqrtf((float)c->head_dim)},
+        .shape = attn_shape(&d->model->config),
         .k = d->kv.k + layer * d->kv.layer_elems,
         .v = d->kv.v + layer * d->kv.layer_elems,
         .plane_bytes = d->kv.plane_elems * sizeof(rl_f16),
@@ -172,35 +218,93 @@ static void attention(const step *s, size_t rank, size_t layer)
         .out = d->att,
         .n_ctx = d->n_past + 1,
     };
-    const size_t ranks = rl_team_size(d->team);
-    if (s->n == 1) {
-        rl_attn_decode_parts(&job, rank, ranks);
-        wait_for_all(s);
-        rl_attn_decode_merge(&job, rank, ranks);
+}
+
+/* ... and of several. */
+static void attend_prompt(const step *s, size_t rank, size_t layer)
+{
+    const rl_decoder *d = s->d;
+    const rl_attn_prefill_job job = {
+        .kernel = d->attn_prefill,
+        .shape = attn_shape(&d->model->config),
+        .k = d->kv.k + layer * d->kv.layer_elems,
+        .v = d->kv.v + layer * d->kv.layer_elems,
+        .plane_bytes = d->kv.plane_elems * sizeof(rl_f16),
+        .q = d->q,
+        .out = d->att,
+        .n = s->n,
+        .n_past = d->n_past,
+        .tile = d->tile,
+    };
+    rl_attn_prefill_share(&job, rank, rl_team_size(d->team), d->scratch + rank * d->scratch_floats);
+}
+
+/* Whether every rank can take as many KV heads as the others from their projections to their attention. */
+static bool heads_are_owned(const step *s)
+{
+    return s->n == 1 && s->d->model->config.n_head_kv % rl_team_size(s->d->team) == 0;
+}
+
+static void attend_own(const step *s, size_t rank, size_t layer)
+{
+    const rl_decoder *d = s->d;
+    const rl_llama_config *c = &d->model->config;
+    const rl_llama_layer *l = &d->model->layers[layer];
+    const size_t q_rows = c->n_head / c->n_head_kv * c->head_dim, kv_rows = c->head_dim;
+    rl_attn_job job = attention_of(d, layer);
+    job.scratch += rank * d->scratch_floats;
+    size_t first, last;
+    rl_team_share(d->team, rank, c->n_head_kv, 1, &first, &last);
+    project_rows(s, rank, &l->attn_q, first * q_rows, last * q_rows, d->q, 0);
+    project_rows(s, rank, &l->attn_k, first * kv_rows, last * kv_rows, d->k, 0);
+    project_rows(s, rank, &l->attn_v, first * kv_rows, last * kv_rows, d->v, 0);
+    for (size_t h = first; h < last; h++) {
+        rotate_and_store(s, layer, 0, h);
+        rl_attn_decode_head(&job, h);
+    }
+}
+
+/* No walks here: nobody waits between the three. */
+static void project_shared(const step *s, size_t rank, const rl_matrix *w, float *y)
+{
+    size_t begin, end;
+    rl_team_share(s->d->team, rank, w->rows, RL_WEIGHTS_UNIT, &begin, &end);
+    project_rows(s, rank, w, begin, end, y, w->rows);
+}
+
+static void attend_shared(const step *s, size_t rank, size_t layer)
+{
+    const rl_decoder *d = s->d;
+    const rl_llama_layer *l = &d->model->layers[layer];
+    const size_t ranks = rl_team_size(d->team), n_heads = d->model->config.n_head_kv;
+    project_shared(s, rank, &l->attn_q, d->q);
+    project_shared(s, rank, &l->attn_k, d->k);
+    project_shared(s, rank, &l->attn_v, d->v);
+    wait_for_all(s);
+    for (size_t item = rank; item < s->n * n_heads; item += ranks)
+        rotate_and_store(s, layer, item / n_heads, item % n_heads);
+    wait_for_all(s);
+    if (s->n > 1) {
+        attend_prompt(s, rank, layer);
         return;
     }
-    job.scratch = d->scratch + rank * d->scratch_floats;
-    for (size_t item = rank; item < s->n * c->n_head_kv;
-         item += ranks) { /* dealt out: later tokens cost more */
-        const size_t t = item / c->n_head_kv;
-        job.q = d->q + t * q_dim(c);
-        job.out = d->att + t * q_dim(c);
-        job.n_ctx = d->n_past + t + 1;
-        rl_attn_decode_head(&job, item % c->n_head_kv);
-    }
+    const rl_attn_job job = attention_of(d, layer);
+    rl_attn_decode_parts(&job, rank, ranks);
+    wait_for_all(s);
+    rl_attn_decode_merge(&job, rank, ranks);
 }
 
 static void gate_and_up(const step *s, size_t rank, const rl_llama_layer *l)
 {
     const rl_decoder *d = s->d;
     const size_t n_ff = d->model->config.n_ff;
-    size_t begin, end;
-    rl_team_share(d->team, rank, n_ff, ROW_UNIT, &begin, &end);
-    project(s, rank, &l->ffn_gate, d->gate, n_ff);
-    project(s, rank, &l->ffn_up, d->up, n_ff);
-    for (size_t t = 0; t < s->n; t++) {
-        float *gate = d->gate + t * n_ff + begin;
-        d->ops.swiglu(gate, gate, d->up + t * n_ff + begin, end - begin);
+    for (rl_team_walk part = walk(s, rank, &l->ffn_gate); rl_team_walk_next(&part);) {
+        project_rows(s, rank, &l->ffn_gate, part.begin, part.end, d->gate, n_ff);
+        project_rows(s, rank, &l->ffn_up, part.begin, part.end, d->up, n_ff);
+        for (size_t t = 0; t < s->n; t++) {
+            float *gate = d->gate + t * n_ff + part.begin;
+            d->ops.swiglu(gate, gate, d->up + t * n_ff + part.begin, part.end - part.begin);
+        }
     }
 }
 
@@ -213,7 +317,7 @@ static void logits(const step *s, size_t rank)
     if (!s->all_logits) last.n = 1;
     const float *x = s->d->x + (s->n - last.n) * m->config.n_embd;
     prepare(&last, rank, x, m->config.n_embd, m->output_norm, output, 1);
-    project(&last, rank, &m->output, s->logits, m->config.n_vocab);
+    project(&last, rank, &m->output, s->logits);
 }
 
 /* ---- one step ---- */
@@ -231,24 +335,21 @@ static void run_step(void *arg, size_t rank)
         const rl_matrix *gate_up[] = {&l->ffn_gate, &l->ffn_up}, *down[] = {&l->ffn_down};
 
         prepare(s, rank, d->x, c->n_embd, l->attn_norm, qkv, 3);
-        project(s, rank, &l->attn_q, d->q, q_dim(c));
-        project(s, rank, &l->attn_k, d->k, kv_dim(c));
-        project(s, rank, &l->attn_v, d->v, kv_dim(c));
-        wait_for_all(s);
-        rotate_and_store(s, rank, i);
-        wait_for_all(s);
-        attention(s, rank, i);
-        wait_for_all(s);
+        if (heads_are_owned(s))
+            attend_own(s, rank, i);
+        else
+            attend_shared(s, rank, i);
+        wait_before(s, rank, &l->attn_output);
         prepare(s, rank, d->att, q_dim(c), NULL, o, 1);
         project_add(s, rank, &l->attn_output);
-        wait_for_all(s);
+        wait_before(s, rank, &l->ffn_gate);
 
         prepare(s, rank, d->x, c->n_embd, l->ffn_norm, gate_up, 2);
         gate_and_up(s, rank, l);
-        wait_for_all(s);
+        wait_before(s, rank, &l->ffn_down);
         prepare(s, rank, d->gate, c->n_ff, NULL, down, 1);
         project_add(s, rank, &l->ffn_down);
-        wait_for_all(s);
+        wait_before(s, rank, i + 1 < c->n_layer ? &d->model->layers[i + 1].attn_q : &d->model->output);
     }
     if (s->logits != NULL) logits(s, rank);
 }
@@ -304,7 +405,7 @@ static void place(rl_decoder *d, arena *a)
     const rl_llama_config *c = &d->model->config;
     const size_t n = d->batch, ranks = rl_team_size(d->team), n_ctx = d->kv.n_ctx;
     const size_t widest = c->n_ff > c->n_embd ? c->n_ff : c->n_embd;
-    const rl_attn_shape shape = {c->n_head, c->n_head_kv, c->head_dim, 0};
+    const rl_attn_shape shape = attn_shape(c);
     d->rope = take(a, n_ctx, c->n_rot * sizeof(float));
     d->x = take(a, n, c->n_embd * sizeof(float));
     d->sum = take(a, n, c->n_embd * sizeof(float));
@@ -320,10 +421,11 @@ static void place(rl_decoder *d, arena *a)
         d->own_act[kind] = take(a, ranks, d->act_stride);
     }
     d->own_norm = take(a, ranks, c->n_embd * sizeof(float));
-    /* a rank of its own needs one head's parts; all ranks together, one token's parts of all heads */
-    const size_t all_heads = rl_attn_scratch_bytes(&shape, n_ctx), head = all_heads / c->n_head_kv;
-    d->scratch_floats = head / sizeof(float);
-    d->scratch = take(a, ranks > c->n_head_kv ? ranks : c->n_head_kv, head);
+    /* All ranks together have one token's parts of all heads; a rank by itself those of one head, or a prompt's tile. */
+    const size_t all = rl_attn_scratch_bytes(&shape, n_ctx), head = all / c->n_head_kv;
+    const size_t tile = rl_attn_prefill_scratch_bytes(&shape, d->tile), own = head > tile ? head : tile;
+    d->scratch_floats = rl_round_up(own, RL_LINE) / sizeof(float);
+    d->scratch = take(a, 1, all > ranks * own ? all : ranks * d->scratch_floats * sizeof(float));
 }
 
 static rl_status check_options(const rl_llama *m, const rl_decoder_options *o, rl_error *err)
@@ -337,12 +439,21 @@ static rl_status check_options(const rl_llama *m, const rl_decoder_options *o, r
     return RL_OK;
 }
 
-/* The kernels for every format that some matrix has; llama.c has admitted none that lacks a scalar one. */
+/* The kernels for every format that some matrix has; llama.c has admitted none that lacks a scalar one. A GEMM of a
+ * lower tier than the GEMV would be slower than one token after another. */
 static void find_kernels(rl_decoder *d, uint32_t cpu)
 {
-    for (rl_format f = 0; f < RL_FORMAT_COUNT; f++) d->gemv[f] = rl_gemv_find(f, RL_ROWS, cpu);
+    for (rl_layout l = 0; l < RL_LAYOUT_COUNT; l++)
+        for (rl_format f = 0; f < RL_FORMAT_COUNT; f++) {
+            const rl_gemv *gemv = d->gemv[l][f] = rl_gemv_find(f, l, cpu);
+            const rl_gemm *gemm = rl_gemm_find(f, l, cpu);
+            if (gemm != NULL && gemv != NULL && gemm->base.isa >= gemv->base.isa) d->gemm[l][f] = gemm;
+        }
     d->ops = rl_ops_best(cpu);
     d->attn = rl_attn_decode_find(RL_F16, cpu);
+    d->attn_prefill = rl_attn_prefill_find(RL_F16, cpu);
+    const rl_attn_shape shape = attn_shape(&d->model->config);
+    d->tile = rl_attn_prefill_tile(&shape);
     d->to_f16 = rl_quantize_find(RL_F16, cpu);
     d->embed = rl_dequant_find(d->model->token_embd.format, cpu);
 }
@@ -359,6 +470,11 @@ rl_status rl_decoder_open(rl_decoder **out, const rl_llama *model, const rl_deco
     find_kernels(d, o->cpu);
     status = rl_team_open(&d->team, o->threads, o->pin, err);
     if (status != RL_OK) goto fail;
+    if (!o->no_pack) {
+        status = rl_weights_pack(&d->weights, model, d->team, o->cpu, err);
+        if (status != RL_OK) goto fail;
+        d->model = &d->weights.model;
+    }
     status =
         rl_kvcache_open(&d->kv, &model->config, o->n_ctx > 0 ? o->n_ctx : model->config.n_ctx_train, err);
     if (status != RL_OK) goto fail;
@@ -387,6 +503,7 @@ void rl_decoder_close(rl_decoder *d)
     if (d == NULL) return;
     rl_pages_free(d->arena, d->work_bytes);
     rl_kvcache_close(&d->kv);
+    rl_weights_close(&d->weights);
     rl_team_close(d->team);
     rl_free(d);
 }
@@ -397,10 +514,19 @@ size_t rl_decoder_threads(const rl_decoder *d) { return rl_team_size(d->team); }
 bool rl_decoder_pinned(const rl_decoder *d) { return rl_team_pinned(d->team); }
 size_t rl_decoder_kv_bytes(const rl_decoder *d) { return 2 * d->kv.bytes; }
 size_t rl_decoder_work_bytes(const rl_decoder *d) { return d->work_bytes; }
+size_t rl_decoder_packed_bytes(const rl_decoder *d) { return d->weights.bytes; }
+size_t rl_decoder_huge_bytes(const rl_decoder *d)
+{
+    return d->weights.area != NULL ? rl_pages_huge(d->weights.area) : 0;
+}
 
 void rl_decoder_rewind(rl_decoder *d, size_t n_past)
 {
     if (n_past < d->n_past) d->n_past = n_past;
 }
 
-const char *rl_decoder_kernel(const rl_decoder *d, rl_format format) { return d->gemv[format]->base.name; }
+const rl_kernel *rl_decoder_kernel(const rl_decoder *d)
+{
+    const rl_matrix *most = &d->model->layers[0].ffn_up;
+    return &d->gemv[most->layout][most->format]->base;
+}

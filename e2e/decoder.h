@@ -1,13 +1,17 @@
 /* decoder.h - runs a Llama model: tokens in, logits out.
  *
+ * Opening packs the weights (weights.h), which takes some tenths of a second for 600 MB.
+ *
  * One team of threads runs a whole step, every member the same code on its share of the rows, with a barrier
  * where one needs what another made. Results do not depend on the number of threads: rows are independent,
  * and attention is cut by position. All memory is allocated at open; a step cannot fail.
  *
- * A prompt goes through in batches, so that each weight is read from memory once for many tokens. */
+ * A prompt goes through in batches, so that each weight is read from memory once for many tokens. The batch may change
+ * the last bits of a result, for one token and several go through different kernels. */
 #ifndef RL_DECODER_H
 #define RL_DECODER_H
 
+#include "base/kernel.h"
 #include "llama.h"
 
 typedef struct {
@@ -16,6 +20,7 @@ typedef struct {
     size_t batch;   /* tokens of a prompt taken at once; 0: a default that fits the caches */
     uint32_t cpu;   /* RL_CPU_ bits the kernels may use (rl_cpu_from_env) */
     bool pin;       /* bind each thread to a CPU of its own */
+    bool no_pack;   /* multiply by the file's rows instead of panels packed at open */
 } rl_decoder_options;
 
 typedef struct rl_decoder rl_decoder;
@@ -44,7 +49,11 @@ bool rl_decoder_pinned(const rl_decoder *decoder);
 size_t rl_decoder_kv_bytes(const rl_decoder *decoder);
 size_t rl_decoder_work_bytes(const rl_decoder *decoder);
 
-/* The kernel that multiplies by matrices of a format here: "gemv_q4_0_avx512". */
-const char *rl_decoder_kernel(const rl_decoder *decoder, rl_format format);
+/* Packed weights, and how much of them the system backs with huge pages now (slow: for reports). */
+size_t rl_decoder_packed_bytes(const rl_decoder *decoder);
+size_t rl_decoder_huge_bytes(const rl_decoder *decoder);
+
+/* The kernel that multiplies by most of the weights when a token is made: "gemv_q4_0_panels_avx512". */
+const rl_kernel *rl_decoder_kernel(const rl_decoder *decoder);
 
 #endif

@@ -85,6 +85,14 @@ void rl_gguf_close(rl_gguf *g)
     rl_free(g);
 }
 
+/* Whole pages only: what lies on the first and the last may be another tensor's. */
+void rl_gguf_let_go(const rl_gguf *g, const void *data, size_t bytes)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t begin = rl_round_up((uintptr_t)data, page), end = ((uintptr_t)data + bytes) & ~(page - 1);
+    if (g->mapped && begin < end) (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
 const char *rl_gguf_path(const rl_gguf *g) { return g->path; }
 uint32_t rl_gguf_version(const rl_gguf *g) { return g->version; }
 size_t rl_gguf_alignment(const rl_gguf *g) { return g->alignment; }

@@ -133,6 +133,10 @@ static inline bool rl_gguf_str_is(rl_gguf_str s, const char *text)
     return s.bytes == strlen(text) && memcmp(s.text, text, s.bytes) == 0;
 }
 
+/* Lets the system take back the memory of `bytes` of the file from `data` on, for now: for tensors that have been
+ * copied. What is read again comes from the file again. Nothing happens to bytes in memory. */
+void rl_gguf_let_go(const rl_gguf *g, const void *data, size_t bytes);
+
 /* A tensor of one or two dimensions as a matrix of `rows` x `cols`; 0 takes what is there. One dimension is
  * one row. Errors: RL_ERR_FORMAT where there is no such tensor or it has another shape. */
 rl_status rl_gguf_matrix(const rl_gguf *g, const char *name, size_t rows, size_t cols, rl_matrix *out,

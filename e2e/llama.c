@@ -198,7 +198,7 @@ static rl_status bind_ends(const rl_gguf *g, rl_llama *m, rl_error *err)
 
 rl_status rl_llama_open(rl_llama *m, const rl_gguf *g, rl_error *err)
 {
-    *m = (rl_llama){0};
+    *m = (rl_llama){.file = g};
     rl_status status = read_config(g, &m->config, err);
     if (status == RL_OK) status = bind_ends(g, m, err);
     if (status != RL_OK) return status;
@@ -217,16 +217,27 @@ void rl_llama_close(rl_llama *m)
     *m = (rl_llama){0};
 }
 
-/* Calls `each` for every matrix that a token passes through. */
-static size_t sum_matrices(const rl_llama *m, size_t (*each)(const rl_matrix *))
+rl_matrix *rl_llama_matrix(rl_llama *m, size_t i)
 {
-    size_t sum = each(&m->output);
-    for (size_t i = 0; i < m->config.n_layer; i++) {
-        const rl_llama_layer *l = &m->layers[i];
-        const rl_matrix *all[] = {&l->attn_q,   &l->attn_k, &l->attn_v,  &l->attn_output,
-                                  &l->ffn_gate, &l->ffn_up, &l->ffn_down};
-        for (size_t j = 0; j < RL_COUNT(all); j++) sum += each(all[j]);
-    }
+    static const size_t offsets[] = {
+        offsetof(rl_llama_layer, attn_q),   offsetof(rl_llama_layer, attn_k),
+        offsetof(rl_llama_layer, attn_v),   offsetof(rl_llama_layer, attn_output),
+        offsetof(rl_llama_layer, ffn_gate), offsetof(rl_llama_layer, ffn_up),
+        offsetof(rl_llama_layer, ffn_down),
+    };
+    const size_t layer = i / RL_COUNT(offsets), in_layers = m->config.n_layer * RL_COUNT(offsets);
+    if (i < in_layers)
+        return (rl_matrix *)(void *)((char *)&m->layers[layer] + offsets[i % RL_COUNT(offsets)]);
+    return i == in_layers ? &m->output : NULL;
+}
+
+/* The sum of `each` over every matrix that a token passes through. */
+static size_t sum_matrices(const rl_llama *model, size_t (*each)(const rl_matrix *))
+{
+    rl_llama m = *model;
+    size_t sum = 0;
+    const rl_matrix *w;
+    for (size_t i = 0; (w = rl_llama_matrix(&m, i)) != NULL; i++) sum += each(w);
     return sum;
 }
 

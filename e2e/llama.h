@@ -30,6 +30,7 @@ typedef struct {
 } rl_llama_layer;
 
 typedef struct {
+    const rl_gguf *file; /* borrowed */
     rl_llama_config config;
     rl_matrix token_embd;     /* [n_vocab][n_embd] */
     rl_matrix output;         /* [n_vocab][n_embd]; token_embd where the file has no output.weight (tied) */
@@ -45,6 +46,9 @@ typedef struct {
  * kernels' limits). */
 rl_status rl_llama_open(rl_llama *model, const rl_gguf *gguf, rl_error *err);
 void rl_llama_close(rl_llama *model);
+
+/* The i-th of the matrices that every token passes through, layer by layer, the output last; NULL past it. */
+rl_matrix *rl_llama_matrix(rl_llama *model, size_t i);
 
 /* Bytes of weights that one decoded token reads: every matrix once, one row of the embedding, the norms. */
 size_t rl_llama_bytes_per_token(const rl_llama *model);

@@ -1,7 +1,8 @@
 /* tinyllama.c - the command: a prompt in, text out as it is made, then what it cost.
  *
- * What is timed: the prompt from its first byte to its logits (tokenizing, prefill); the first token until
- * its text is written (that and sampling); every later token from one write to the next. Loading is apart. */
+ * What is timed: loading, that is opening the file and packing its weights; the prompt from its first byte to its
+ * logits (tokenizing, prefill); the first token until its text is written (that and sampling), without loading and
+ * with it; every later token from one write to the next. */
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/team.h"
@@ -33,7 +34,7 @@ static const char help[] =
     "  -n, --tokens N          tokens to make at most (default: 64)\n"
     "  -t, --threads N         threads (default: one a CPU)\n"
     "  -c, --ctx N             positions to make room for (default: prompt and tokens)\n"
-    "  -b, --batch N           tokens of the prompt taken at once (default: 64)\n"
+    "  -b, --batch N           tokens of the prompt taken at once (default: 128)\n"
     "      --temp T            0: always the most likely token (default); otherwise draw at this "
     "temperature\n"
     "      --top-k K           ... among the K most likely (default: 40; 0: all)\n"
@@ -41,6 +42,7 @@ static const char help[] =
     "      --seed N            ... with this seed (default: 1)\n"
     "      --ignore-eos        go on after the end-of-text token\n"
     "      --isa NAME          scalar, avx2, avx512 or neon (default: the best there is, or RL_ISA)\n"
+    "      --no-pack           multiply by the file's rows: loads at once, decodes slower\n"
     "      --no-pin            let the system move threads between CPUs\n"
     "  -h, --help              this text\n"
     "\n"
@@ -50,7 +52,7 @@ typedef struct {
     const char *model, *prompt, *prompt_file, *isa;
     size_t tokens, threads, ctx, batch;
     rl_sampler_options sampling;
-    bool ignore_eos, no_pin;
+    bool ignore_eos, no_pack, no_pin;
 } options;
 
 static volatile sig_atomic_t interrupted;
@@ -86,7 +88,7 @@ static bool parse_float(const char *text, float *out)
 /* 0, or the exit status of a usage error (or of --help: -1). */
 static int parse_options(int argc, char **argv, options *o)
 {
-    enum { TEMP = 256, TOP_K, TOP_P, SEED, IGNORE_EOS, ISA, NO_PIN };
+    enum { TEMP = 256, TOP_K, TOP_P, SEED, IGNORE_EOS, ISA, NO_PACK, NO_PIN };
     static const struct option flags[] = {
         {"model",            required_argument, NULL, 'm'},
         {"prompt",              required_argument, NULL, 'p'},
@@ -101,12 +103,13 @@ static int parse_options(int argc, char **argv, options *o)
         {"seed",          required_argument, NULL, SEED},
         {"ignore-eos",              no_argument, NULL, IGNORE_EOS},
         {"isa",                  required_argument, NULL, ISA},
-        {"no-pin",no_argument, NULL, NO_PIN},
-        {"help",               no_argument, NULL, 'h'},
-        {0           }
+        {"no-pack",no_argument, NULL, NO_PACK},
+        {"no-pin",               no_argument, NULL, NO_PIN},
+        {"help",            no_argument, NULL, 'h'},
+        {0             }
     };
     *o = (options){
-        .tokens = 64, .threads = rl_cpu_count(), .sampling = {0, 40, 0.95f, 1}
+        .tokens = 64, .threads = rl_cpu_count(), .sampling = {.top_k = 40, .top_p = 0.95f, .seed = 1}
     };
     size_t n;
     for (int flag; (flag = getopt_long(argc, argv, "m:p:f:n:t:c:b:h", flags, NULL)) != -1;) {
@@ -155,6 +158,9 @@ static int parse_options(int argc, char **argv, options *o)
         case ISA:
             o->isa = optarg;
             break;
+        case NO_PACK:
+            o->no_pack = true;
+            break;
         case NO_PIN:
             o->no_pin = true;
             break;
@@ -182,8 +188,8 @@ static int parse_options(int argc, char **argv, options *o)
 /* ---- generating ---- */
 
 typedef struct {
-    double load_s, prompt_s,
-        first_s; /* loading; first byte of the prompt to its logits; ... to the first text */
+    double load_s, open_s;    /* loading; the part of it that opens the decoder and packs the weights */
+    double prompt_s, first_s; /* first byte of the prompt to its logits; ... to the first text */
     size_t n_prompt, n_made;
     bool full;       /* the context ended before the tokens asked for were made */
     double *token_s; /* [n_made - 1] after the first; owned */
@@ -265,10 +271,17 @@ static void print_figures(const rl_model *m, const rl_decoder *d, const timings 
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     fprintf(stderr, "\nmodel     %s, %zu threads%s, %s\n", rl_gguf_path(m->gguf), rl_decoder_threads(d),
-            rl_decoder_pinned(d) ? " (pinned)" : "", rl_decoder_kernel(d, m->llama.layers[0].ffn_up.format));
-    fprintf(stderr, "load      %.1f ms\n", t->load_s * 1e3);
+            rl_decoder_pinned(d) ? " (pinned)" : "", rl_decoder_kernel(d)->name);
+    const size_t packed = rl_decoder_packed_bytes(d);
+    fprintf(stderr, "load      %.1f ms", t->load_s * 1e3);
+    if (packed > 0)
+        fprintf(stderr, ", of which packing %.1f ms: %.0f MiB, %.0f %% on huge pages", t->open_s * 1e3,
+                mib(packed), 100 * (double)rl_decoder_huge_bytes(d) / (double)packed);
+    fputs("\n", stderr);
     fprintf(stderr, "prompt    %zu tokens, %.1f tokens/s\n", t->n_prompt, (double)t->n_prompt / t->prompt_s);
-    if (t->n_made > 0) fprintf(stderr, "TTFT      %.1f ms\n", t->first_s * 1e3);
+    if (t->n_made > 0)
+        fprintf(stderr, "TTFT      %.1f ms, with loading %.1f ms\n", t->first_s * 1e3,
+                (t->load_s + t->first_s) * 1e3);
     if (n > 0)
         fprintf(stderr, "decode    %zu tokens, %.2f tokens/s; time per token p50 %.2f ms, p95 %.2f ms\n", n,
                 (double)n / total, rl_sorted_median(t->token_s, n) * 1e3,
@@ -300,7 +313,9 @@ static rl_status run(const options *o, uint32_t cpu, rl_error *err)
     const double start = now_s();
     rl_status status = read_prompt(o, &prompt, &n_bytes, err);
     if (status == RL_OK) status = rl_model_open(&model, o->model, cpu, err);
-    if (status == RL_OK) status = rl_sampler_open(&sampler, &o->sampling, model.llama.config.n_vocab, err);
+    rl_sampler_options sampling = o->sampling;
+    sampling.cpu = cpu;
+    if (status == RL_OK) status = rl_sampler_open(&sampler, &sampling, model.llama.config.n_vocab, err);
     t.load_s = now_s() - start;
     if (status != RL_OK) goto out;
 
@@ -316,11 +331,13 @@ static rl_status run(const options *o, uint32_t cpu, rl_error *err)
                                   .n_ctx = o->ctx > 0 ? o->ctx : t.n_prompt + o->tokens,
                                   .batch = o->batch,
                                   .cpu = cpu,
-                                  .pin = !o->no_pin};
+                                  .pin = !o->no_pin,
+                                  .no_pack = o->no_pack};
     started = now_s();
     status = rl_decoder_open(&decoder, &model.llama, &d, err);
     if (status != RL_OK) goto out;
-    t.load_s += now_s() - started; /* sized by the prompt, but it is set-up all the same */
+    t.open_s = now_s() - started;
+    t.load_s += t.open_s; /* sized by the prompt, but it is set-up all the same */
     fwrite(prompt, 1, n_bytes, stdout);
     fflush(stdout);
     status = generate(&model, decoder, sampler, o, ids, now_s() - encode_s, &t, err);

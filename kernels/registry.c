@@ -1,6 +1,9 @@
 /* registry.c - one line a family. */
 #include "registry.h"
 #include "attention/attn_decode.h"
+#include "attention/attn_prefill.h"
+#include "gemm/gemm.h"
+#include "gemm/lora.h"
 #include "gemv/gemv.h"
 #include "ops/ops.h"
 #include "probe/probe.h"
@@ -19,7 +22,10 @@
 FAMILY(dequant, rl_format_name(row->format))
 FAMILY(quantize, rl_format_name(row->format))
 FAMILY(gemv, rl_format_name(row->format))
+FAMILY(gemm, rl_format_name(row->format))
+FAMILY(lora, rl_format_name(row->format))
 FAMILY(attn_decode, rl_format_name(row->kv_format))
+FAMILY(attn_prefill, rl_format_name(row->kv_format))
 FAMILY(ops, rl_op_name(row->op))
 FAMILY(probe, rl_probe_name(row->kind))
 #undef FAMILY
@@ -33,7 +39,8 @@ static rl_registry_row tokenizer_row(size_t i)
 }
 
 static rl_registry_row (*const families[])(size_t) = {
-    dequant_row, quantize_row, gemv_row, attn_decode_row, ops_row, probe_row, tokenizer_row};
+    dequant_row,     quantize_row,     gemv_row, gemm_row,  lora_row,
+    attn_decode_row, attn_prefill_row, ops_row,  probe_row, tokenizer_row};
 
 rl_registry_row rl_registry_at(size_t i)
 {

@@ -1,10 +1,12 @@
-/* bench_gemv.c - y = W x at the shapes of a real model's decode step, every kernel there is.
+/* bench_gemv.c - y = W x at the shapes of a real model's decode step: gemv/... on rows as a file stores them, every
+ * kernel there is, gemv-packed/... on panels (base/panels.h), every fast one.
  *
  * Timed: run() alone, on each thread's share of the rows, and with several threads the barrier that ends the
- * product, for a decoder cannot go on without it. Buffers and quantised activations are made before.
+ * product, for a decoder cannot go on without it. Buffers, panels and quantised activations are made before.
  * Bytes are those of the weights, operations two a weight. Cold rows are a percentage of the read bandwidth
- * measured around them, hot ones of the peak of the tier's multiply-add. A matrix larger than half the last-level
- * cache cannot be hot, and has no such case. */
+ * measured around them, hot ones of the peak of the tier's multiply-add. All refer to the scalar kernel on rows, so
+ * that the ratios of the two layouts compare. A matrix larger than half the last-level cache cannot be hot, and has no
+ * such case. */
 #include "base/mem.h"
 #include "gemv/gemv_exact.h"
 #include "ops/ops.h"
@@ -18,14 +20,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ROW_UNIT = 4, CHECK_ROWS = 64 };
+enum { CHECK_ROWS = 64 }; /* a multiple of RL_PANEL_ROWS */
 
 typedef struct {
     size_t llc_bytes; /* of the last-level cache */
     const rl_gemv *kern;
-    size_t m, k;
+    rl_matrix w; /* without its data, of which there are several */
     bool cold;
     /* made by setup */
+    char *rows; /* CHECK_ROWS of them as a file stores them: the matrix repeats these */
     rl_ring weights;
     void *x;
     float *y;
@@ -35,61 +38,73 @@ static void teardown(void *arg)
 {
     gemv_case *c = arg;
     rl_ring_free(&c->weights);
+    rl_free(c->rows);
     rl_free(c->x);
     rl_free(c->y);
-    c->x = c->y = NULL;
+    c->rows = c->x = NULL;
+    c->y = NULL;
 }
 
-/* One matrix of CHECK_ROWS different rows, repeated: a kernel cannot tell, and quantising is slow. */
-static rl_status make_matrix(const gemv_case *c, char *w, rl_error *err)
+/* The different rows, and the activations; both quantised from numbers that look like a layer's. */
+static void make_content(const gemv_case *c, float *scratch)
 {
-    const size_t row_bytes = rl_row_bytes(c->kern->format, c->k);
-    float *row = rl_alloc(c->k * sizeof *row);
-    if (row == NULL) return rl_fail(err, RL_ERR_MEMORY, "out of memory for a row of %zu", c->k);
-    for (size_t r = 0; r < c->m; r++) {
-        if (r < CHECK_ROWS) {
-            rl_fill_normal(row, c->k, 1 / sqrtf((float)c->k), r + 1);
-            rl_quantize_find(c->kern->format, 0)->run(w + r * row_bytes, row, c->k);
-        } else {
-            memcpy(w + r * row_bytes, w + r % CHECK_ROWS * row_bytes, row_bytes);
-        }
+    const size_t k = c->w.cols, row_bytes = rl_row_bytes(c->w.format, k);
+    for (size_t r = 0; r < CHECK_ROWS; r++) {
+        rl_fill_normal(scratch, k, 1 / sqrtf((float)k), r + 1);
+        rl_quantize_find(c->w.format, 0)->run(c->rows + r * row_bytes, scratch, k);
     }
-    rl_free(row);
-    return RL_OK;
+    rl_fill_normal(scratch, k, 1, 99);
+    rl_ops_best(0).quantize[c->kern->act](c->x, scratch, k);
+}
+
+/* The matrix repeats its first rows: a kernel cannot tell, and quantising is slow. */
+static void fill_matrix(const gemv_case *c, char *data)
+{
+    const size_t row_bytes = rl_row_bytes(c->w.format, c->w.cols);
+    const size_t step = c->w.layout == RL_PANELS ? RL_PANEL_ROWS : 1;
+    const rl_matrix w = {c->w.format, c->w.layout, c->w.rows, c->w.cols, data};
+    for (size_t r = 0; r < w.rows; r += step) {
+        char *const to = data + ((const char *)rl_matrix_row(&w, r) - data);
+        const char *from = c->rows + r % CHECK_ROWS * row_bytes;
+        if (w.layout == RL_PANELS)
+            rl_panel_pack(to, from, w.format, w.rows - r < step ? w.rows - r : step, w.cols);
+        else
+            memcpy(to, from, row_bytes);
+    }
 }
 
 static rl_status setup(void *arg, rl_error *err)
 {
     gemv_case *c = arg;
-    const size_t bytes = c->m * rl_row_bytes(c->kern->format, c->k);
+    const size_t bytes = rl_matrix_bytes(&c->w), k = c->w.cols;
     char *w = rl_pages_alloc(bytes);
-    float *x = rl_alloc(c->k * sizeof *x);
-    c->x = rl_alloc(rl_act_bytes(c->kern->act, c->k));
-    c->y = rl_alloc(c->m * sizeof *c->y);
+    float *scratch = rl_alloc(k * sizeof *scratch);
+    c->rows = rl_alloc(CHECK_ROWS * rl_row_bytes(c->w.format, k));
+    c->x = rl_alloc(rl_act_bytes(c->kern->act, k));
+    c->y = rl_alloc(c->w.rows * sizeof *c->y);
     rl_status status = RL_OK;
-    if (w == NULL || x == NULL || c->x == NULL || c->y == NULL)
-        status = rl_fail(err, RL_ERR_MEMORY, "out of memory for %zux%zu", c->m, c->k);
-    if (status == RL_OK) status = make_matrix(c, w, err);
-    if (status == RL_OK) status = rl_ring_fill(&c->weights, c->llc_bytes, c->cold, w, bytes, err);
-    if (status == RL_OK) {
-        rl_fill_normal(x, c->k, 1, 99);
-        rl_ops_best(0).quantize[c->kern->act](c->x, x, c->k);
+    if (w == NULL || scratch == NULL || c->rows == NULL || c->x == NULL || c->y == NULL) {
+        status = rl_fail(err, RL_ERR_MEMORY, "out of memory for %zux%zu", c->w.rows, k);
+    } else {
+        make_content(c, scratch);
+        fill_matrix(c, w);
+        status = rl_ring_fill(&c->weights, c->llc_bytes, c->cold, w, bytes, err);
     }
     rl_pages_free(w, bytes);
-    rl_free(x);
+    rl_free(scratch);
     if (status != RL_OK) teardown(c);
     return status;
 }
 
-/* Every row against the scalar kernel, the different ones against exact arithmetic within the kernel's bound.
+/* The different rows against exact arithmetic within the kernel's bound, the others against those, bit for bit.
  * max_error: the largest difference from exact, as a part of the largest result. */
 static rl_status verify(void *arg, double *max_error, rl_error *err)
 {
     const gemv_case *c = arg;
-    const size_t row_bytes = rl_row_bytes(c->kern->format, c->k);
-    c->kern->run(c->y, c->weights.data, c->x, c->m, c->k);
+    const size_t m = c->w.rows, k = c->w.cols, row_bytes = rl_row_bytes(c->w.format, k);
+    c->kern->run(c->y, c->weights.data, c->x, m, k);
     double worst = 0, largest = 0;
-    for (size_t r = 0; r < c->m; r++) {
+    for (size_t r = 0; r < m; r++) {
         double value, bound;
         const double got = (double)c->y[r];
         if (r >= CHECK_ROWS) { /* a copy of an earlier row: the same bits */
@@ -98,7 +113,7 @@ static rl_status verify(void *arg, double *max_error, rl_error *err)
                                (double)c->y[r % CHECK_ROWS], r % CHECK_ROWS);
             continue;
         }
-        rl_gemv_exact_row(c->kern, c->weights.data + r * row_bytes, c->x, c->k, &value, &bound);
+        rl_gemv_exact_row(c->kern, c->rows + r * row_bytes, c->x, k, &value, &bound);
         if (!(fabs(got - value) <= bound))
             return rl_fail(err, RL_ERR_FORMAT, "row %zu: expected %g within %g, got %g", r, value, bound,
                            got);
@@ -112,13 +127,16 @@ static rl_status verify(void *arg, double *max_error, rl_error *err)
 static void run(rl_state *st)
 {
     const gemv_case *c = st->arg;
-    const size_t row_bytes = rl_row_bytes(c->kern->format, c->k), units = (c->m + ROW_UNIT - 1) / ROW_UNIT;
-    const size_t begin = units * st->thread / st->threads * ROW_UNIT;
-    const size_t last = units * (st->thread + 1) / st->threads * ROW_UNIT, end = last < c->m ? last : c->m;
+    const size_t m = c->w.rows, unit = c->w.layout == RL_PANELS ? RL_PANEL_ROWS : 4,
+                 units = (m + unit - 1) / unit;
+    const size_t begin = units * st->thread / st->threads * unit;
+    const size_t last = units * (st->thread + 1) / st->threads * unit, end = last < m ? last : m;
+    const rl_matrix before = {c->w.format, c->w.layout, begin, c->w.cols, NULL};
+    const size_t offset = rl_matrix_bytes(&before);
     size_t slot = 0;
     while (rl_state_next(st)) {
         const char *w = rl_ring_next(&c->weights, &slot);
-        c->kern->run(c->y + begin, w + begin * row_bytes, c->x, end - begin, c->k);
+        if (begin < end) c->kern->run(c->y + begin, w + offset, c->x, end - begin, c->w.cols);
         rl_keep(c->y);
         if (st->threads > 1) rl_state_barrier(st);
     }
@@ -127,17 +145,17 @@ static void run(rl_state *st)
 static void add_case(rl_program *p, const rl_part *part, const rl_gemv *kern, const rl_shape *shape,
                      int cache, size_t threads)
 {
-    const size_t bytes = shape->m * rl_row_bytes(kern->format, shape->k);
+    const rl_matrix w = {kern->format, kern->layout, shape->m, shape->k, NULL};
+    const size_t bytes = rl_matrix_bytes(&w);
     if (cache == RL_HOT && bytes > p->llc_bytes / 2) return;
     gemv_case *c = rl_program_case(p, sizeof *c);
     char name[128], reference[128], label[96];
     const char *format = rl_format_name(kern->format);
     if (c == NULL) return;
-    *c = (gemv_case){
-        .llc_bytes = p->llc_bytes, .kern = kern, .m = shape->m, .k = shape->k, .cold = cache == RL_COLD};
-    snprintf(name, sizeof name, "gemv/%s/%s/%zux%zu/%s", format, rl_isa_name(kern->base.isa), c->m, c->k,
-             rl_cache_name[cache]);
-    snprintf(reference, sizeof reference, "gemv/%s/scalar/%zux%zu/%s", format, c->m, c->k,
+    *c = (gemv_case){.llc_bytes = p->llc_bytes, .kern = kern, .w = w, .cold = cache == RL_COLD};
+    snprintf(name, sizeof name, "%s/%s/%s/%zux%zu/%s", kern->layout == RL_PANELS ? "gemv-packed" : "gemv",
+             format, rl_isa_name(kern->base.isa), w.rows, w.cols, rl_cache_name[cache]);
+    snprintf(reference, sizeof reference, "gemv/%s/scalar/%zux%zu/%s", format, w.rows, w.cols,
              rl_cache_name[cache]);
     snprintf(label, sizeof label, "%s: %s", kern->base.name, shape->use);
     rl_suite_add(p->suite, &(rl_case){
@@ -150,11 +168,11 @@ static void add_case(rl_program *p, const rl_part *part, const rl_gemv *kern, co
                                .verify = verify,
                                .threads = threads,
                                .bytes = (double)bytes,
-                               .flops = 2.0 * (double)c->m * (double)c->k,
+                               .flops = 2.0 * (double)w.rows * (double)w.cols,
                                .isa = rl_isa_name(kern->base.isa),
                                .cache = rl_cache_name[cache],
                                .label = label,
-                               .reference = kern->base.isa == RL_SCALAR ? NULL : reference,
+                               .reference = strcmp(name, reference) == 0 ? NULL : reference,
                                .reference_only = part->reference_only,
                                .bandwidth_yardstick = cache == RL_COLD ? "read" : NULL,
                                .peak_yardstick = cache == RL_COLD          ? NULL
@@ -173,6 +191,8 @@ int main(int argc, char **argv)
     const rl_gemv *kern;
     for (size_t i = 0; (kern = rl_gemv_at(i)) != NULL; i++) {
         rl_part part;
+        if (kern->layout == RL_PANELS && kern->base.isa == RL_SCALAR)
+            continue; /* the rows' results, slower */
         const rl_gemv *best = rl_gemv_find(kern->format, kern->layout, p.cpu);
         if (!rl_program_part(&p, &kern->base, &best->base, &part)) continue;
         for (const rl_shape *shape = rl_tinyllama_shapes; shape->use != NULL; shape++)

@@ -165,7 +165,8 @@ typedef struct {
     const char *hash;
 } rl_code;
 
-/* A flag of the bench program: --cache=... Its default may be overridden by the environment (RL_CACHE). */
+/* A flag of the bench program: --cache=... Its default may be overridden by the environment (RL_CACHE). One whose
+ * default is "false" may stand without a value, which makes it "true"; rl_truthy (perf/opts.h) reads it. */
 typedef struct {
     const char *name;  /* "cache" */
     const char *value; /* the default; after opening what was asked for, borrowed from argv or getenv */

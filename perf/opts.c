@@ -234,6 +234,11 @@ static bool matches(const char *arg, const char *name, const char **value)
     return true;
 }
 
+static bool is_switch(const rl_flag *f)
+{
+    return strcmp(f->value, "false") == 0 || strcmp(f->value, "true") == 0;
+}
+
 static rl_status from_argument(rl_options *o, const char *arg, rl_flag *flags, size_t n_flags, rl_error *err)
 {
     char shown[100];
@@ -249,8 +254,9 @@ static rl_status from_argument(rl_options *o, const char *arg, rl_flag *flags, s
     }
     for (size_t i = 0; i < n_flags; i++) {
         if (!matches(arg, flags[i].name, &value)) continue;
-        if (value == NULL) return rl_fail(err, RL_ERR_ARG, "%s: a value is missing", shown);
-        flags[i].value = value;
+        if (value == NULL && !is_switch(&flags[i]))
+            return rl_fail(err, RL_ERR_ARG, "%s: a value is missing", shown);
+        flags[i].value = value != NULL ? value : "true";
         return RL_OK;
     }
     return rl_fail(err, RL_ERR_ARG, "unrecognized command-line flag: %s", shown);
@@ -284,7 +290,7 @@ void rl_options_help(FILE *out, const char *program, const rl_flag *flags, size_
 {
     fprintf(out, "usage: %s [flags]\n\n", program);
     for (size_t i = 0; i < n_flags; i++)
-        help_line(out, flags[i].name, "<value>", flags[i].value, flags[i].help);
+        help_line(out, flags[i].name, is_switch(&flags[i]) ? "" : "<value>", flags[i].value, flags[i].help);
     if (n_flags > 0) fputc('\n', out);
     for (size_t i = 0; i < RL_COUNT(table); i++)
         help_line(out, table[i].name, table[i].takes, table[i].start, table[i].help);

@@ -14,6 +14,8 @@
 #include "util_guard.h"
 
 #include "attention/attn_decode.h"
+#include "quant/dequant.h"
+#include "quant/quantize.h"
 
 #include <float.h>
 #include <math.h>
@@ -23,10 +25,13 @@
 /* One KV head: the inputs, what is to come out, and how far off it may be. */
 typedef struct {
     rl_attn_shape shape;
+    rl_format format;
     size_t n;
     util_guard q, k, v;
     float *want, *tolerance; /* [group][dim], [group] */
 } problem;
+
+static const rl_format formats[] = {RL_F16, RL_BF16, RL_Q8_0};
 
 /* How the rows of K lie to each other, as seen from q. */
 typedef enum { RANDOM, RISING, FALLING, FAR_APART, ALIKE } pattern;
@@ -53,10 +58,19 @@ static float key_value(pattern p, size_t t, size_t n, util_rng *rng)
     }
 }
 
+/* Keys or values as the floats that they are. */
+static float *widened(const problem *p, const util_guard *plane)
+{
+    const size_t elems = p->n * p->shape.head_dim;
+    float *x = malloc(elems * sizeof *x);
+    rl_dequant_find(p->format, 0)->run(x, plane->data, elems);
+    return x;
+}
+
 static void solve(problem *p)
 {
     const size_t dim = p->shape.head_dim, group = rl_attn_group(&p->shape);
-    const rl_f16 *k = p->k.data, *v = p->v.data;
+    float *k = widened(p, &p->k), *v = widened(p, &p->v);
     long double *score = malloc(p->n * sizeof *score), *sum = malloc(dim * sizeof *sum);
     for (size_t h = 0; h < group; h++) {
         const float *q = (float *)p->q.data + h * dim;
@@ -65,7 +79,7 @@ static void solve(problem *p)
             long double mass = 0;
             score[t] = 0;
             for (size_t i = 0; i < dim; i++) {
-                const long double product = (long double)q[i] * (long double)rl_f16_to_f32(k[t * dim + i]);
+                const long double product = (long double)q[i] * (long double)k[t * dim + i];
                 score[t] += product * (long double)p->shape.scale;
                 mass += fabsl(product * (long double)p->shape.scale);
             }
@@ -77,7 +91,7 @@ static void solve(problem *p)
             const long double weight = expl(score[t] - max);
             total += weight;
             for (size_t i = 0; i < dim; i++) {
-                const long double value = (long double)rl_f16_to_f32(v[t * dim + i]);
+                const long double value = (long double)v[t * dim + i];
                 sum[i] += weight * value;
                 v_max = fmaxl(v_max, fabsl(value));
             }
@@ -88,31 +102,43 @@ static void solve(problem *p)
     }
     free(sum);
     free(score);
+    free(k);
+    free(v);
 }
 
-static problem make(size_t group, size_t dim, size_t n, pattern pat, uint64_t seed)
+static problem make_of(rl_format format, size_t group, size_t dim, size_t n, pattern pat, uint64_t seed)
 {
     util_rng rng = {seed};
     const bool after = n % 2 == 0;
     problem p = {
         .shape = {group, 1, dim, 1.0f / sqrtf((float)dim)},
-          .n = n
+          .format = format, .n = n
     };
     p.q = guarded(group * dim * sizeof(float), after);
-    p.k = guarded(n * dim * sizeof(rl_f16), after);
-    p.v = guarded(n * dim * sizeof(rl_f16), after);
+    p.k = guarded(n * rl_row_bytes(format, dim), after);
+    p.v = guarded(n * rl_row_bytes(format, dim), after);
+    float *k = malloc(n * dim * sizeof *k), *v = malloc(n * dim * sizeof *v);
     /* for the ordered patterns, q points one way: scores then rise and fall with the rows */
     for (size_t i = 0; i < group * dim; i++)
         ((float *)p.q.data)[i] =
             pat == RANDOM || pat == FAR_APART ? util_normal(&rng) : (float)util_uniform(&rng);
     for (size_t i = 0; i < n * dim; i++) {
-        ((rl_f16 *)p.k.data)[i] = rl_f32_to_f16(key_value(pat, i / dim, n, &rng));
-        ((rl_f16 *)p.v.data)[i] = rl_f32_to_f16(util_normal(&rng));
+        k[i] = key_value(pat, i / dim, n, &rng);
+        v[i] = util_normal(&rng);
     }
+    rl_quantize_find(format, 0)->run(p.k.data, k, n * dim);
+    rl_quantize_find(format, 0)->run(p.v.data, v, n * dim);
+    free(k);
+    free(v);
     p.want = malloc(group * dim * sizeof *p.want);
     p.tolerance = malloc(group * sizeof *p.tolerance);
     solve(&p);
     return p;
+}
+
+static problem make(size_t group, size_t dim, size_t n, pattern pat, uint64_t seed)
+{
+    return make_of(RL_F16, group, dim, n, pat, seed);
 }
 
 static void drop(problem *p)
@@ -146,21 +172,28 @@ static util_guard run_whole(const rl_attn_decode *kern, const problem *p)
     return out;
 }
 
+/* Whether a kernel takes the problem's format and this CPU runs it. */
+static bool takes(const rl_attn_decode *kern, const problem *p, uint32_t cpu)
+{
+    if (kern->kv_format != p->format) return false;
+    if (!rl_kernel_runs(&kern->base, cpu)) util_note_skip(kern->base.name);
+    return rl_kernel_runs(&kern->base, cpu);
+}
+
 static void check_all_kernels(size_t group, size_t dim, size_t n, pattern pat)
 {
     const uint32_t cpu = util_cpu();
-    problem p = make(group, dim, n, pat, 1000 * n + dim + group);
-    const rl_attn_decode *kern;
-    for (size_t i = 0; (kern = rl_attn_decode_at(i)) != NULL; i++) {
-        if (!rl_kernel_runs(&kern->base, cpu)) {
-            util_note_skip(kern->base.name);
-            continue;
+    for (size_t f = 0; f < RL_COUNT(formats); f++) {
+        problem p = make_of(formats[f], group, dim, n, pat, 1000 * n + dim + group);
+        const rl_attn_decode *kern;
+        for (size_t i = 0; (kern = rl_attn_decode_at(i)) != NULL; i++) {
+            if (!takes(kern, &p, cpu)) continue;
+            util_guard out = run_whole(kern, &p);
+            compare(kern->base.name, &p, out.data);
+            util_guard_free(&out);
         }
-        util_guard out = run_whole(kern, &p);
-        compare(kern->base.name, &p, out.data);
-        util_guard_free(&out);
+        drop(&p);
     }
-    drop(&p);
 }
 
 static size_t next_length(size_t n)
@@ -207,7 +240,7 @@ static void a_score_far_above_the_rest_takes_everything(void **state)
         for (size_t i = 0; i < DIM; i++) ((rl_f16 *)p.k.data)[winner * DIM + i] = rl_f32_to_f16(30);
         const rl_attn_decode *kern;
         for (size_t i = 0; (kern = rl_attn_decode_at(i)) != NULL; i++) {
-            if (!rl_kernel_runs(&kern->base, cpu)) continue;
+            if (!takes(kern, &p, cpu)) continue;
             util_guard out = run_whole(kern, &p);
             for (size_t j = 0; j < GROUP * DIM; j++) {
                 const float value = rl_f16_to_f32(((rl_f16 *)p.v.data)[winner * DIM + j % DIM]);
@@ -228,7 +261,7 @@ static void a_head_does_not_depend_on_its_group(void **state)
     problem p = make(GROUP, DIM, N, RANDOM, 4);
     const rl_attn_decode *kern;
     for (size_t i = 0; (kern = rl_attn_decode_at(i)) != NULL; i++) {
-        if (!rl_kernel_runs(&kern->base, cpu)) continue;
+        if (!takes(kern, &p, cpu)) continue;
         util_guard all = run_whole(kern, &p);
         for (size_t h = 0; h < GROUP; h++) {
             problem one = p;
@@ -252,7 +285,7 @@ static rl_attn_job make_job(const rl_attn_decode *kern, const problem *p, size_t
     rl_attn_job job = {.kernel = kern, .shape = p->shape, .n_ctx = p->n};
     job.shape.n_head = heads * group;
     job.shape.n_head_kv = heads;
-    job.plane_bytes = (p->n + 3) * dim * sizeof(rl_f16);
+    job.plane_bytes = (p->n + 3) * rl_row_bytes(p->format, dim);
     char *k = rl_alloc(heads * job.plane_bytes), *v = rl_alloc(heads * job.plane_bytes);
     float *q = rl_alloc(heads * group * dim * sizeof *q);
     for (size_t h = 0; h < heads; h++) {
@@ -293,10 +326,10 @@ static void merged_parts_are_within_the_bound_of_the_whole(void **state)
     const uint32_t cpu = util_cpu();
     for (size_t l = 0; l < RL_COUNT(lengths); l++)
         for (size_t c = 0; c < RL_COUNT(patterns); c++) {
-            problem p = make(4, 64, lengths[l], patterns[c], 5);
+            problem p = make_of(formats[c], 4, 64, lengths[l], patterns[c], 5);
             const rl_attn_decode *kern;
             for (size_t i = 0; (kern = rl_attn_decode_at(i)) != NULL; i++) {
-                if (!rl_kernel_runs(&kern->base, cpu)) continue;
+                if (!takes(kern, &p, cpu)) continue;
                 rl_attn_job job = make_job(kern, &p, HEADS);
                 run_team(&job, 1);
                 for (size_t h = 0; h < HEADS; h++)
@@ -315,7 +348,7 @@ static void any_number_of_ranks_gives_the_same_bits(void **state)
     problem p = make(GROUP, DIM, N, RANDOM, 6);
     const rl_attn_decode *kern;
     for (size_t i = 0; (kern = rl_attn_decode_at(i)) != NULL; i++) {
-        if (!rl_kernel_runs(&kern->base, cpu)) continue;
+        if (!takes(kern, &p, cpu)) continue;
         rl_attn_job job = make_job(kern, &p, HEADS);
         float want[OUT];
         run_team(&job, 1);

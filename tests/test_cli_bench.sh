@@ -66,8 +66,11 @@ tier=$(echo "$all" | sed 's/ *scalar//; s/ .*//') # the lowest above scalar, or 
 for bench; do
     case $bench in
     */bench_gemv) few='^gemv/(q4_0|f16)/.*/256x2048/hot/threads:1$' has_axes='isa cache threads' ;;
+    */bench_gemm) few='^gemm/(q4_0|f16)/.*/256x2048/n:8/threads:1$' has_axes='isa threads' ;;
+    */bench_attn_prefill) few='/ctx:128/threads:1$' has_axes='isa threads' ;;
     */bench_attn_decode) few='/ctx:128/hot/threads:1$' has_axes='isa cache threads' ;;
     */bench_dequant) few='/(q4_0|q6_K)/.*/hot$' has_axes='isa cache' ;;
+    */bench_ops) few='/(rmsnorm|argmax)/' has_axes='isa' ;;
     */bench_tokenizer) few='/english/1024$' has_axes='isa' ;;
     */bench_e2e) few='' has_axes='isa threads' ;;
     esac
@@ -133,6 +136,13 @@ for bench; do
         ends 1 'nothere.gguf' "$bench" --model=nothere.gguf
         ends 1 'cut.gguf' "$bench" --model=cut.gguf
     fi
+    case $bench in */bench_attn_prefill)
+        for tile in 0 65537 -1 5x x; do ends 64 "tile-tokens='$tile': expected" "$@" --tile-tokens=$tile; done
+        ends 0 '' "$@" --tile-tokens=5 --isa=best --benchmark_dry_run --benchmark_format=csv
+        awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next } { print $column["tile_tokens"] }' out |
+            grep -vqx 5 && fail "--tile-tokens=5 is not taken"
+        ;;
+    esac
     case $bench in */bench_gemv)
         ends 64 "threads='0*\.\.\.'" "$bench" --threads=000000000000000000000000000000015
         ;;

@@ -32,6 +32,13 @@ mv out first
 
 "$tinyllama" -m m.gguf -p 'One two' -n 12 -t 3 --no-pin --batch 1 >out 2>err
 cmp -s out first || fail "other text with other threads and batches"
+"$tinyllama" -m m.gguf -p 'One two' -n 12 --no-pack >out 2>err
+cmp -s out first || fail "other text with --no-pack"
+grep -q packing err && fail "--no-pack packed"
+"$tinyllama" -m m.gguf -p 'One two' -n 12 >out 2>err
+grep -qE '^model .*_panels_' err && ! grep -qE 'packing [0-9.]* ms: [0-9]* MiB, [0-9]* % on huge pages' err &&
+    fail "does not say what packing took"
+grep -qE '^TTFT  *[0-9.]* ms, with loading [0-9.]* ms' err || fail "no time to first token with loading"
 printf 'One two' >prompt
 "$tinyllama" -m m.gguf -f prompt -n 12 >out 2>err
 cmp -s out first || fail "other text for the same prompt from a file"

@@ -10,7 +10,9 @@
  * product add 2 u: (n + |x - max| + ln n + 7) u. What underflows is off by less than 2^-126 before and after
  * the product. swiglu   exp 2.02 u, sum u, quotient u, product u: 5.02 u. exp(-gate) overflows below -88.73,
  * where |gate| / (1 + exp(-gate)) is 2.6e-37 at most, less than 2^-121. q8, q8k  127 / amax, the product with
- * it and d each add u, of 127 at most: 1/2 + 381 u < 1/2 + 2^-14. */
+ * it and d each add u, of 127 at most: 1/2 + 381 u < 1/2 + 2^-14. exp_sum  The argument is
+ * rounded twice, by u of itself; its mean over the terms is at most ln n, below 22. exp is off by 2.02 u, the
+ * sum by n u: (n + 2 ln n + 2.02) u. */
 #include "util_guard.h"
 
 #include "ops/ops.h"
@@ -528,6 +530,77 @@ static void a_block_with_a_value_that_is_not_finite_is_nan_and_zeros(void **stat
     each(RL_QUANTIZE_Q8K, check_not_finite);
 }
 
+/* ---- sampling ---- */
+
+static void check_argmax(const rl_ops *kern)
+{
+    util_rng rng = {21};
+    for (size_t n = 1; n != 0 && n <= 2048; n = next_length(n))
+        for (int round = 0; round < 12; round++) {
+            util_guard x = floats(n);
+            float *f = x.data;
+            for (size_t i = 0; i < n; i++) { /* few values, so that many are the largest; some NaNs */
+                const uint64_t r = util_u64(&rng);
+                f[i] = r % 7 == 0 && round % 2 == 0 ? NAN
+                       : round < 6                  ? (float)(r % 5) - 9
+                                                    : util_normal(&rng);
+            }
+            if (round == 11) f[n - 1] = INFINITY;
+            if (round == 10)
+                for (size_t i = 0; i < n; i++) f[i] = i % 3 == 1 ? -INFINITY : NAN;
+            size_t want = 0;
+            bool found = false;
+            for (size_t i = 0; i < n; i++)
+                if (!isnan(f[i]) && (!found || f[i] > f[want])) want = i, found = true;
+            const size_t got = kern->run.argmax(f, n);
+            if (got != want)
+                fail_msg("%s n=%zu round %d: want %zu got %zu", kern->base.name, n, round, want, got);
+            util_guard_free(&x);
+        }
+}
+
+static void argmax_is_the_first_of_the_largest_and_never_a_nan(void **state)
+{
+    (void)state;
+    each(RL_ARGMAX, check_argmax);
+}
+
+static void check_exp_sum_of(const rl_ops *kern, float *x, size_t n, float max, float temperature)
+{
+    long double want = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(x[i])) want += expl(((long double)x[i] - (long double)max) / (long double)temperature);
+    const float got = kern->run.exp_sum(x, n, max, temperature);
+    expect(kern, n, 0, got, want, ((long double)n / 2 + 32) * E * want + 0x1p-125L * (long double)n);
+}
+
+static void check_exp_sum(const rl_ops *kern)
+{
+    static const float temperatures[] = {1, 0.1f, 100, 0x1p-140f};
+    util_rng rng = {22};
+    for (size_t n = 1; n != 0; n = next_length(n))
+        for (size_t c = 0; c < RL_COUNT(temperatures); c++) {
+            util_guard x = normals(n, 5, &rng);
+            float *f = x.data;
+            if (n > 2) f[n / 2] = NAN;
+            if (n > 3) f[n - 1] = -INFINITY;
+            float max = f[0];
+            for (size_t i = 1; i < n; i++) max = f[i] > max ? f[i] : max;
+            check_exp_sum_of(kern, f, n, max, temperatures[c]);
+            check_exp_sum_of(kern, f, n, max + 3, 2);
+            util_guard_free(&x);
+        }
+    util_guard logits = normals(32000, 3, &rng);
+    check_exp_sum_of(kern, logits.data, 32000, 20, 0.8f);
+    util_guard_free(&logits);
+}
+
+static void exp_sum_is_within_its_bound_and_passes_nans_over(void **state)
+{
+    (void)state;
+    each(RL_EXP_SUM, check_exp_sum);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -544,6 +617,8 @@ int main(void)
         cmocka_unit_test(the_quantisers_give_the_scalar_kernels_bits),
         cmocka_unit_test(the_first_of_equal_extremes_gives_q8k_its_sign),
         cmocka_unit_test(a_block_with_a_value_that_is_not_finite_is_nan_and_zeros),
+        cmocka_unit_test(argmax_is_the_first_of_the_largest_and_never_a_nan),
+        cmocka_unit_test(exp_sum_is_within_its_bound_and_passes_nans_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,7 +187,8 @@ static void every_kernel_equals_scalar_at_page_edges(void **state)
         const rl_quantize *ref = rl_quantize_find(kern->format, 0);
         assert_non_null(ref);
         const size_t block = rl_format_table[kern->format].block_elems;
-        for (size_t n = 0; n <= 9 * block; n += block)
+        const size_t most = block == 1 ? 75 : 9 * block; /* floats: more than two vectors of every tier */
+        for (size_t n = 0; n <= most; n += block)
             for (int edge = 0; edge < 2; edge++) {
                 const size_t in = n * sizeof(float), out = rl_row_bytes(kern->format, n);
                 util_guard x = edge ? util_guard_before(in) : util_guard_after(in);
@@ -239,6 +240,66 @@ static void extreme_floats_stay_in_their_block(void **state)
     }
 }
 
+/* The formats that have vector kernels, on what makes rounding hard, against the scalar kernel. */
+static void check_rounding(const rl_quantize *kern, const float *x, size_t n)
+{
+    const size_t bytes = rl_row_bytes(kern->format, n);
+    uint8_t *got = malloc(bytes), *want = malloc(bytes);
+    kern->run(got, x, n);
+    rl_quantize_find(kern->format, 0)->run(want, x, n);
+    const size_t block = rl_format_table[kern->format].block_bytes;
+    for (size_t b = 0; b < bytes; b++)
+        if (got[b] != want[b])
+            fail_msg("%s block %zu (%a) byte %zu: want %02x got %02x", kern->base.name, b / block,
+                     (double)x[b / block * rl_format_table[kern->format].block_elems], b % block, want[b],
+                     got[b]);
+    free(want);
+    free(got);
+}
+
+/* Every upper half of a float, NaNs and infinities too, over lower halves at and beside a tie. */
+static void half_floats_round_alike_in_every_kernel(void **state)
+{
+    (void)state;
+    static const uint16_t lower[] = {0,      1,      0x0fff, 0x1000, 0x1001, 0x2fff,
+                                     0x3000, 0x7fff, 0x8000, 0x8001, 0xffff};
+    enum { N = 0x10000 * RL_COUNT(lower) };
+    const uint32_t cpu = util_cpu();
+    float *x = malloc(N * sizeof *x);
+    for (size_t i = 0; i < N; i++)
+        x[i] = rl_bits_to_f32((uint32_t)(i / RL_COUNT(lower)) << 16 | lower[i % RL_COUNT(lower)]);
+    const rl_quantize *kern;
+    for (size_t i = 0; (kern = rl_quantize_at(i)) != NULL; i++)
+        if ((kern->format == RL_F16 || kern->format == RL_BF16) && rl_kernel_runs(&kern->base, cpu))
+            check_rounding(kern, x, N);
+    free(x);
+}
+
+/* q8_0: quotients that end in a half, or in its neighbours; blocks so small that 1 / d overflows. */
+static void q8_0_rounds_alike_in_every_kernel(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 4096, N = BLOCKS * RL_QK };
+    const uint32_t cpu = util_cpu();
+    util_rng rng = {17};
+    float *x = malloc(N * sizeof *x);
+    for (size_t b = 0; b < BLOCKS; b++) {
+        const float largest =
+            b % 3 == 0 ? 127.0f : ldexpf(1 + (float)util_uniform(&rng), (int)(b % 270) - 149);
+        for (size_t j = 0; j < RL_QK; j++) {
+            const uint64_t r = util_u64(&rng);
+            const float half = ((float)((int)(r % 253) - 126) + 0.5f) * (largest / 127);
+            x[b * RL_QK + j] = j == b % RL_QK ? (r % 2 == 0 ? largest : -largest)
+                               : r >> 60 < 5  ? half
+                                              : nextafterf(half, r >> 60 < 10 ? INFINITY : -INFINITY);
+        }
+    }
+    const rl_quantize *kern;
+    for (size_t i = 0; (kern = rl_quantize_at(i)) != NULL; i++)
+        if (kern->format == RL_Q8_0 && rl_kernel_runs(&kern->base, cpu)) check_rounding(kern, x, N);
+    free(x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +308,8 @@ int main(void)
         cmocka_unit_test(k_formats_keep_what_they_can_say),
         cmocka_unit_test(every_kernel_equals_scalar_at_page_edges),
         cmocka_unit_test(extreme_floats_stay_in_their_block),
+        cmocka_unit_test(half_floats_round_alike_in_every_kernel),
+        cmocka_unit_test(q8_0_rounds_alike_in_every_kernel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* locate.c - a table of folders beside the registry's. */
+/* locate.c - tables of folders and of benchmarks' names beside the registry's. */
 #include "locate.h"
+#include "base/format.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -9,22 +10,43 @@ static const struct {
     const char *family, *folder;
     bool by_variant;
 } homes[] = {
-    {"dequant",     "quant",     false},
-    {"quantize",    "quant",     false},
-    {"gemv",        "gemv",      false},
-    {"attn_decode", "attention", false},
-    {"ops",         "ops",       false},
-    {"probe",       "probe",     false},
-    {"tokenizer",   "tokenizer", true },
+    {"dequant",      "quant",     false},
+    {"quantize",     "quant",     false},
+    {"gemv",         "gemv",      false},
+    {"gemm",         "gemm",      false},
+    {"lora",         "gemm",      false},
+    {"attn_decode",  "attention", false},
+    {"attn_prefill", "attention", false},
+    {"ops",          "ops",       false},
+    {"probe",        "probe",     false},
+    {"tokenizer",    "tokenizer", true },
 };
+
+/* Benchmarks that are not called as their kernels' family is; of some of its kernels, where `word` is in their names. */
+static const struct {
+    const char *benchmark, *family, *word;
+} others[] = {
+    {"gemv-packed", "gemv", "_panels_"},
+    {"gemm-lora",   "lora", ""        },
+};
+
+/* gemv's kernels on panels have files of their own: K formats', and the others'. The scalar ones are in one. */
+static const char *variant_of(const rl_registry_row *row)
+{
+    rl_format format;
+    if (strstr(row->kernel->name, "_panels_") == NULL) return "";
+    const bool k =
+        rl_format_from_name(row->format, &format) && rl_format_table[format].block_elems == RL_QK_K;
+    return k && row->kernel->isa != RL_SCALAR ? "kpanels_" : "panels_";
+}
 
 const char *rl_locate_kernel(const rl_registry_row *row, rl_pool *pool)
 {
     for (size_t i = 0; i < RL_COUNT(homes); i++) {
         if (strcmp(homes[i].family, row->family) != 0) continue;
-        return rl_pool_format(pool, "kernels/%s/%s_%s%s%s.c", homes[i].folder, row->family,
+        return rl_pool_format(pool, "kernels/%s/%s_%s%s%s%s.c", homes[i].folder, row->family,
                               homes[i].by_variant ? row->format : "", homes[i].by_variant ? "_" : "",
-                              rl_isa_name(row->kernel->isa));
+                              variant_of(row), rl_isa_name(row->kernel->isa));
     }
     return NULL;
 }
@@ -40,13 +62,28 @@ static bool has_component(const char *name, const char *part)
     return false;
 }
 
+/* Is its first one `part`? */
+static bool begins(const char *name, const char *part)
+{
+    const size_t length = strcspn(name, "/");
+    return strlen(part) == length && strncmp(name, part, length) == 0;
+}
+
+/* Does the benchmark measure kernels like this one? */
+static bool measures(const char *benchmark, const rl_registry_row *row)
+{
+    for (size_t i = 0; i < RL_COUNT(others); i++)
+        if (begins(benchmark, others[i].benchmark))
+            return strcmp(row->family, others[i].family) == 0 &&
+                   strstr(row->kernel->name, others[i].word) != NULL;
+    return begins(benchmark, row->family) && strstr(row->kernel->name, "_panels_") == NULL;
+}
+
 const char *rl_locate_row(const char *benchmark, rl_pool *pool)
 {
-    const size_t family = strcspn(benchmark, "/");
     rl_registry_row row;
     for (size_t i = 0; (row = rl_registry_at(i)).kernel != NULL; i++)
-        if (strlen(row.family) == family && strncmp(row.family, benchmark, family) == 0 &&
-            has_component(benchmark, rl_isa_name(row.kernel->isa)) &&
+        if (measures(benchmark, &row) && has_component(benchmark, rl_isa_name(row.kernel->isa)) &&
             (row.format[0] == '\0' || has_component(benchmark, row.format)))
             return rl_locate_kernel(&row, pool);
     return NULL;

@@ -7,6 +7,8 @@
 BUILD_PACKAGES="gcc libc6-dev make cmake git pkg-config libcjson-dev libcsv-dev libpfm4-dev"
 # shellcheck disable=SC2034
 TEST_PACKAGES="libcmocka-dev"
+# shellcheck disable=SC2034
+CROSS_PACKAGES="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 
 missing_packages() {
     for package in "$@"; do

@@ -1,6 +1,7 @@
 #!/bin/sh
 # test.sh - installs what is missing, builds, and runs every test: in release with warnings as errors, under the
-# address and undefined-behaviour sanitizers, and what is threaded under the thread sanitizer.
+# address and undefined-behaviour sanitizers, what is threaded under the thread sanitizer, and the kernels for AArch64
+# under an emulator.
 set -eu
 cd "$(dirname "$0")/.."
 . tools/packages.sh
@@ -55,6 +56,15 @@ if [ $fast = 0 ]; then
         cmake --build --preset ci-clang -j "$jobs"
     else
         echo "skipped: the build with Clang (clang-14 is not installed)"
+    fi
+    # shellcheck disable=SC2086
+    if [ "$(uname -m)" = aarch64 ]; then
+        echo "skipped: the emulated AArch64 (this is one)"
+    elif need_packages $CROSS_PACKAGES && command -v aarch64-linux-gnu-gcc >/dev/null &&
+        command -v qemu-aarch64 >/dev/null; then
+        build_and_test aarch64-qemu
+    else
+        echo "skipped: the kernels for AArch64 (no cross compiler, or no emulator)"
     fi
 fi
 echo "== all tests passed in $(($(date +%s) - started)) s"

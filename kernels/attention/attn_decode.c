@@ -5,6 +5,8 @@ static const rl_attn_decode_table *const tables[] = {
 #if defined(RL_X86)
     &rl_attn_decode_avx512,
     &rl_attn_decode_avx2,
+#elif defined(RL_ARM64)
+    &rl_attn_decode_neon,
 #endif
     &rl_attn_decode_scalar,
 };

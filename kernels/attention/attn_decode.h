@@ -3,7 +3,8 @@
  *   for each query head h:  out[h] = sum_t softmax_t(scale * q[h] . K[g][t]) * V[g][t],   g = h / group
  *
  *   q    [n_head][head_dim] f32     rotated
- *   K, V [n_head_kv][...][head_dim] one plane a KV head, positions one after another: a plane is one stream
+ *   K, V [n_head_kv][...][head_dim] one plane a KV head, positions one after another: a plane is one stream. f16, bf16
+ *                                   or q8_0 (head_dim / 32 blocks a position); arithmetic is in f32 with all of them
  *   out  [n_head][head_dim] f32
  * group = n_head / n_head_kv query heads share a KV head and the reading of its planes.
  *
@@ -16,7 +17,7 @@
  *
  * head_dim is a multiple of 32, at most RL_ATTN_MAX_DIM; group at most RL_ATTN_MAX_GROUP; n >= 1 positions.
  * K and V finite, aligned to 2 bytes. Reads exactly the positions named (guard-page tested).
- * Precision against exact arithmetic on the same f16 K and V, with S = max_t |scale| sum_i |q_i K_ti|:
+ * Precision against exact arithmetic on the same K and V, with S = max_t |scale| sum_i |q_i K_ti|:
  *   |out - exact| <= ((head_dim + 8) S + 5 n + 16) FLT_EPSILON max_t |V_t|   (derived in tests/test_attn_decode.c)
  * Errors: none at run time. Source: Dao et al., FlashAttention; split-KV as in Flash-Decoding. */
 #ifndef RL_ATTN_DECODE_H

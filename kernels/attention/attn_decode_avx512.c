@@ -6,7 +6,7 @@
  * position, and an element's additions follow the positions whatever tile it is in: the result depends on nothing
  * but the inputs. */
 #include "attention/attn_decode.h"
-#include "base/x86_avx512.h"
+#include "attention/attn_rows_avx512.h"
 
 #include <math.h>
 
@@ -39,34 +39,36 @@ static inline __m512 fold_pairs(__m512 a, __m512 b)
                          _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
 }
 
-/* Eight values of one row beside the same eight of another: this leaves less to add up across lanes. */
-static inline __m512 two_rows(const rl_f16 *a, const rl_f16 *b)
-{
-    const __m256i low = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)a));
-    return _mm512_cvtph_ps(_mm256_inserti128_si256(low, _mm_loadu_si128((const __m128i *)b), 1));
-}
-
 /* q . K of every head, each position in its lane. A step takes positions t, 4 + t, 8 + t and 12 + t for `steps`
  * values of t; heads times steps is 8, or less for one head, for 16 chains of additions. Both are constants where
  * it is called. */
-static inline __attribute__((always_inline)) void
-dots(__m512 *out, const float *q, const rl_f16 *const row[T], size_t dim, size_t heads, size_t steps)
+static inline __attribute__((always_inline)) void dots(__m512 *out, const float *q, const char *const row[T],
+                                                       size_t dim, size_t heads, size_t steps,
+                                                       rl_format format)
 {
     __m512 quarter[HEADS][4]; /* lane l of number t: four floats that add up to position 4l + t */
     for (size_t t = 0; t < 4; t += steps) {
         __m512 sum[HEADS][4][2];
         for (size_t h = 0; h < heads; h++)
             for (size_t s = 0; s < steps; s++) sum[h][s][0] = sum[h][s][1] = _mm512_setzero_ps();
-        for (size_t i = 0; i < dim; i += 8) {
-            __m512 key[4][2];
+        for (size_t block = 0; block < dim; block += RL_QK) {
+            __m512 scale[4][2];
             for (size_t s = 0; s < steps; s++) {
-                key[s][0] = two_rows(row[t + s] + i, row[4 + t + s] + i);
-                key[s][1] = two_rows(row[8 + t + s] + i, row[12 + t + s] + i);
+                scale[s][0] = rl_kv_scale8_8(row[t + s], row[4 + t + s], block, format);
+                scale[s][1] = rl_kv_scale8_8(row[8 + t + s], row[12 + t + s], block, format);
             }
-            for (size_t h = 0; h < heads; h++) {
-                const __m512 x = _mm512_broadcast_f32x8(_mm256_loadu_ps(q + h * dim + i));
-                for (size_t s = 0; s < steps; s++)
-                    for (size_t j = 0; j < 2; j++) sum[h][s][j] = _mm512_fmadd_ps(key[s][j], x, sum[h][s][j]);
+            for (size_t i = block; i < block + RL_QK; i += 8) {
+                __m512 key[4][2];
+                for (size_t s = 0; s < steps; s++) {
+                    key[s][0] = rl_kv_load8_8(row[t + s], row[4 + t + s], i, scale[s][0], format);
+                    key[s][1] = rl_kv_load8_8(row[8 + t + s], row[12 + t + s], i, scale[s][1], format);
+                }
+                for (size_t h = 0; h < heads; h++) {
+                    const __m512 x = _mm512_broadcast_f32x8(_mm256_loadu_ps(q + h * dim + i));
+                    for (size_t s = 0; s < steps; s++)
+                        for (size_t j = 0; j < 2; j++)
+                            sum[h][s][j] = _mm512_fmadd_ps(key[s][j], x, sum[h][s][j]);
+                }
             }
         }
         for (size_t h = 0; h < heads; h++)
@@ -102,54 +104,62 @@ static inline void weigh(pass *a, size_t h, float *out, size_t dim, __m512 score
 
 /* ---- values ---- */
 
-/* out += weight V for a tile of `heads` heads by `cols` vectors of 16 dimensions: constants where it is called, so
+/* out += weight V for a tile of `heads` heads by `cols` vectors of 16 dimensions from `at` on: constants where it is called, so
  * that the tile lies in registers. */
 static inline __attribute__((always_inline)) void add_tile(const pass *a, float *out, size_t stride,
-                                                           const rl_f16 *v, size_t dim, size_t n,
-                                                           size_t heads, size_t cols)
+                                                           const char *v, size_t at, size_t row_bytes,
+                                                           size_t n, size_t heads, size_t cols,
+                                                           rl_format format)
 {
     __m512 tile[HEADS][4];
     for (size_t h = 0; h < heads; h++)
-        for (size_t c = 0; c < cols; c++) tile[h][c] = _mm512_loadu_ps(out + h * stride + 16 * c);
-    for (size_t t = 0; t < n; t++, v += dim) {
+        for (size_t c = 0; c < cols; c++) tile[h][c] = _mm512_loadu_ps(out + h * stride + at + 16 * c);
+    for (size_t t = 0; t < n; t++, v += row_bytes) {
         __m512 value[4];
-        for (size_t c = 0; c < cols; c++) value[c] = rl_load_f16(v + 16 * c, 0xffff);
+        for (size_t c = 0; c < cols; c += 2) {
+            const size_t i = at + 16 * c;
+            const __m512 scale = rl_kv_scale16(v, i, format);
+            value[c] = rl_kv_load16(v, i, scale, format);
+            value[c + 1] = rl_kv_load16(v, i + 16, scale, format);
+        }
         for (size_t h = 0; h < heads; h++)
             for (size_t c = 0; c < cols; c++)
                 tile[h][c] = _mm512_fmadd_ps(_mm512_set1_ps(a->weight[h][t]), value[c], tile[h][c]);
     }
     for (size_t h = 0; h < heads; h++)
-        for (size_t c = 0; c < cols; c++) _mm512_storeu_ps(out + h * stride + 16 * c, tile[h][c]);
+        for (size_t c = 0; c < cols; c++) _mm512_storeu_ps(out + h * stride + at + 16 * c, tile[h][c]);
 }
 
 /* ---- a pass: `heads` heads over the whole part ---- */
 
-static inline __attribute__((always_inline)) void run_pass(float *out, const float *q, const rl_f16 *k,
-                                                           const rl_f16 *v, const rl_attn_shape *shape,
-                                                           size_t n, size_t heads, size_t steps, size_t cols)
+static inline __attribute__((always_inline)) void run_pass(float *out, const float *q, const char *k,
+                                                           const char *v, const rl_attn_shape *shape,
+                                                           size_t n, size_t heads, size_t steps, size_t cols,
+                                                           rl_format format)
 {
-    static const rl_f16 none[RL_ATTN_MAX_DIM]; /* what positions past n read */
-    const size_t dim = shape->head_dim, stride = rl_attn_stride(dim), block_bytes = T * dim * sizeof *k;
+    static const char
+        none[RL_ATTN_MAX_DIM * sizeof(rl_f16)]; /* what positions past n read; 0 in every format */
+    const size_t dim = shape->head_dim, stride = rl_attn_stride(dim), row_bytes = rl_row_bytes(format, dim);
     const __m512 least = _mm512_set1_ps(-INFINITY), scale = _mm512_set1_ps(shape->scale);
     pass a;
     for (size_t h = 0; h < heads; h++) {
         a.max[h] = least;
         a.sum[h] = _mm512_setzero_ps();
     }
-    for (size_t t = 0; t < n; t += T) {
+    for (size_t t = 0; t < n; t += T, k += T * row_bytes, v += T * row_bytes) {
         const size_t now = n - t < T ? n - t : T;
-        const rl_f16 *row[T];
+        const char *row[T];
         __m512 product[HEADS];
-        for (size_t i = 0; i < T; i++) row[i] = i < now ? k + (t + i) * dim : none;
-        rl_prefetch(k + (t + T) * dim, block_bytes); /* the next block's */
-        dots(product, q, row, dim, heads, steps);
+        for (size_t i = 0; i < T; i++) row[i] = i < now ? k + i * row_bytes : none;
+        rl_prefetch(k + T * row_bytes, T * row_bytes); /* the next block's */
+        dots(product, q, row, dim, heads, steps, format);
         for (size_t h = 0; h < heads; h++)
             weigh(&a, h, out + h * stride, dim, _mm512_mask_mul_ps(least, rl_mask16(now), product[h], scale));
-        rl_prefetch(v + (t + T) * dim, block_bytes);
+        rl_prefetch(v + T * row_bytes, T * row_bytes);
         size_t i = 0;
         for (; i + 16 * cols <= dim; i += 16 * cols)
-            add_tile(&a, out + i, stride, v + t * dim + i, dim, now, heads, cols);
-        if (i < dim) add_tile(&a, out + i, stride, v + t * dim + i, dim, now, heads, 2);
+            add_tile(&a, out, stride, v, i, row_bytes, now, heads, cols, format);
+        if (i < dim) add_tile(&a, out, stride, v, i, row_bytes, now, heads, 2, format);
     }
     for (size_t h = 0; h < heads; h++) {
         out[h * stride + dim] = _mm512_cvtss_f32(a.max[h]);
@@ -157,16 +167,35 @@ static inline __attribute__((always_inline)) void run_pass(float *out, const flo
     }
 }
 
-static void part_f16(float *restrict part, const float *restrict q, const void *restrict k,
-                     const void *restrict v, const rl_attn_shape *shape, size_t n)
+static inline __attribute__((always_inline)) void run_part(float *part, const float *q, const char *k,
+                                                           const char *v, const rl_attn_shape *shape,
+                                                           size_t n, rl_format format)
 {
     const size_t dim = shape->head_dim, stride = rl_attn_stride(dim), group = rl_attn_group(shape);
     size_t h = 0;
     memset(part, 0, group * stride * sizeof *part);
-    for (; h + 8 <= group; h += 8) run_pass(part + h * stride, q + h * dim, k, v, shape, n, 8, 1, 2);
-    for (; h + 4 <= group; h += 4) run_pass(part + h * stride, q + h * dim, k, v, shape, n, 4, 2, 4);
-    for (; h + 2 <= group; h += 2) run_pass(part + h * stride, q + h * dim, k, v, shape, n, 2, 4, 4);
-    if (h < group) run_pass(part + h * stride, q + h * dim, k, v, shape, n, 1, 4, 4);
+    for (; h + 8 <= group; h += 8) run_pass(part + h * stride, q + h * dim, k, v, shape, n, 8, 1, 2, format);
+    for (; h + 4 <= group; h += 4) run_pass(part + h * stride, q + h * dim, k, v, shape, n, 4, 2, 4, format);
+    for (; h + 2 <= group; h += 2) run_pass(part + h * stride, q + h * dim, k, v, shape, n, 2, 4, 4, format);
+    if (h < group) run_pass(part + h * stride, q + h * dim, k, v, shape, n, 1, 4, 4, format);
+}
+
+static void part_f16(float *restrict part, const float *restrict q, const void *restrict k,
+                     const void *restrict v, const rl_attn_shape *shape, size_t n)
+{
+    run_part(part, q, k, v, shape, n, RL_F16);
+}
+
+static void part_bf16(float *restrict part, const float *restrict q, const void *restrict k,
+                      const void *restrict v, const rl_attn_shape *shape, size_t n)
+{
+    run_part(part, q, k, v, shape, n, RL_BF16);
+}
+
+static void part_q8_0(float *restrict part, const float *restrict q, const void *restrict k,
+                      const void *restrict v, const rl_attn_shape *shape, size_t n)
+{
+    run_part(part, q, k, v, shape, n, RL_Q8_0);
 }
 
 static void merge_parts(float *restrict out, const float *restrict parts, const rl_attn_shape *shape,
@@ -191,7 +220,10 @@ static void merge_parts(float *restrict out, const float *restrict parts, const 
     }
 }
 
+enum { NEEDS = RL_CPU_AVX2 | RL_CPU_AVX512 };
 static const rl_attn_decode rows[] = {
-    {{"attn_decode_f16_avx512", RL_AVX512, RL_CPU_AVX2 | RL_CPU_AVX512}, RL_F16, part_f16, merge_parts},
+    {{"attn_decode_f16_avx512", RL_AVX512, NEEDS},  RL_F16,  part_f16,  merge_parts},
+    {{"attn_decode_bf16_avx512", RL_AVX512, NEEDS}, RL_BF16, part_bf16, merge_parts},
+    {{"attn_decode_q8_0_avx512", RL_AVX512, NEEDS}, RL_Q8_0, part_q8_0, merge_parts},
 };
 const rl_attn_decode_table rl_attn_decode_avx512 = {rows, RL_COUNT(rows)};

@@ -1,19 +1,20 @@
 /* attn_decode_scalar.c - the specification: online softmax, one query head and one position at a time. */
 #include "attention/attn_decode.h"
+#include "attention/attn_rows.h"
 
 #include <math.h>
 
-static void part_f16(float *restrict part, const float *restrict q, const void *restrict k,
-                     const void *restrict v, const rl_attn_shape *shape, size_t n)
+static void run_part(float *part, const float *q, const char *k, const char *v, const rl_attn_shape *shape,
+                     size_t n, rl_format format)
 {
-    const size_t dim = shape->head_dim, stride = rl_attn_stride(dim);
+    const size_t dim = shape->head_dim, stride = rl_attn_stride(dim), row_bytes = rl_row_bytes(format, dim);
     for (size_t h = 0; h < rl_attn_group(shape); h++, q += dim, part += stride) {
-        const rl_f16 *key = k, *value = v;
         float max = -INFINITY, sum = 0;
         for (size_t i = 0; i < stride; i++) part[i] = 0;
-        for (size_t t = 0; t < n; t++, key += dim, value += dim) {
+        for (size_t t = 0; t < n; t++) {
+            const char *key = k + t * row_bytes, *value = v + t * row_bytes;
             float score = 0;
-            for (size_t i = 0; i < dim; i++) score += q[i] * rl_f16_to_f32(key[i]);
+            for (size_t i = 0; i < dim; i++) score += q[i] * rl_kv_value(key, i, format);
             score *= shape->scale;
             if (score > max) { /* a new maximum: what was summed so far shrinks */
                 const float shrink = expf(max - score);
@@ -22,12 +23,30 @@ static void part_f16(float *restrict part, const float *restrict q, const void *
                 max = score;
             }
             const float weight = expf(score - max);
-            for (size_t i = 0; i < dim; i++) part[i] += weight * rl_f16_to_f32(value[i]);
+            for (size_t i = 0; i < dim; i++) part[i] += weight * rl_kv_value(value, i, format);
             sum += weight;
         }
         part[dim] = max;
         part[dim + 1] = sum;
     }
+}
+
+static void part_f16(float *restrict part, const float *restrict q, const void *restrict k,
+                     const void *restrict v, const rl_attn_shape *shape, size_t n)
+{
+    run_part(part, q, k, v, shape, n, RL_F16);
+}
+
+static void part_bf16(float *restrict part, const float *restrict q, const void *restrict k,
+                      const void *restrict v, const rl_attn_shape *shape, size_t n)
+{
+    run_part(part, q, k, v, shape, n, RL_BF16);
+}
+
+static void part_q8_0(float *restrict part, const float *restrict q, const void *restrict k,
+                      const void *restrict v, const rl_attn_shape *shape, size_t n)
+{
+    run_part(part, q, k, v, shape, n, RL_Q8_0);
 }
 
 static void merge_parts(float *restrict out, const float *restrict parts, const rl_attn_shape *shape,
@@ -49,6 +68,8 @@ static void merge_parts(float *restrict out, const float *restrict parts, const 
 }
 
 static const rl_attn_decode rows[] = {
-    {{"attn_decode_f16_scalar", RL_SCALAR, 0}, RL_F16, part_f16, merge_parts},
+    {{"attn_decode_f16_scalar", RL_SCALAR, 0},  RL_F16,  part_f16,  merge_parts},
+    {{"attn_decode_bf16_scalar", RL_SCALAR, 0}, RL_BF16, part_bf16, merge_parts},
+    {{"attn_decode_q8_0_scalar", RL_SCALAR, 0}, RL_Q8_0, part_q8_0, merge_parts},
 };
 const rl_attn_decode_table rl_attn_decode_scalar = {rows, RL_COUNT(rows)};

@@ -125,7 +125,7 @@ void rl_cpu_identify(rl_cpu_identity *id)
         if (sscanf(line, "CPU revision : %u", &v) == 1) id->stepping = v;
     }
     fclose(f);
-    snprintf(id->brand, sizeof id->brand, "%s part %03x", id->vendor, id->model);
+    if (id->vendor[0] != '\0') snprintf(id->brand, sizeof id->brand, "%s part %03x", id->vendor, id->model);
 }
 
 #else

@@ -1,4 +1,8 @@
-/* team.c - the thread team: a job counter that workers watch, and an epoch barrier. */
+/* team.c - the thread team: a job counter that workers watch, an epoch barrier, and walks over shared work.
+ *
+ * A rank has two counters of what is taken from the end of its share, which serve walks by turns. As it starts a walk it
+ * clears the one of the walk before: everyone has left that, for a barrier lies between, and nobody starts the next
+ * before another barrier that this rank comes to. */
 #include "base/team.h"
 #include "base/cpu.h"
 #include "base/mem.h"
@@ -29,6 +33,11 @@ struct rl_team {
     _Alignas(RL_LINE) atomic_uint arrived; /* members at the barrier */
     _Alignas(RL_LINE) atomic_uint epoch;   /* counts barriers passed */
     _Alignas(RL_LINE) atomic_uint asleep;  /* workers on the condition variable, changed under the lock */
+
+    struct {
+        _Alignas(RL_LINE) atomic_size_t taken[2]; /* units taken from the end of the rank's share */
+        unsigned walks;                           /* how many the rank has started */
+    } ranks[RL_TEAM_MAX];
 
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -215,6 +224,55 @@ void rl_team_share(const rl_team *t, size_t rank, size_t items, size_t unit, siz
     size_t first = units * rank / t->size * unit, last = units * (rank + 1) / t->size * unit;
     *begin = first < items ? first : items;
     *end = last < items ? last : items;
+}
+
+/* A share: units [begin, rest) are its owner's, the others are taken `piece` at a time. */
+typedef struct {
+    size_t begin, rest, end, piece;
+} share;
+
+static share share_of(const rl_team_walk *w, size_t rank)
+{
+    enum { REST = 10, PIECES = 8 }; /* the rest is a tenth of the share, in about so many pieces */
+    share s;
+    rl_team_share(w->team, rank, (w->items + w->unit - 1) / w->unit, 1, &s.begin, &s.end);
+    const size_t rest = w->team->size > 1 ? (s.end - s.begin) / REST : 0;
+    s.rest = s.end - rest;
+    s.piece = rest > PIECES ? rest / PIECES : 1;
+    return s;
+}
+
+rl_team_walk rl_team_walk_start(rl_team *t, size_t rank, size_t items, size_t unit)
+{
+    const unsigned turn = t->ranks[rank].walks++ % 2;
+    atomic_store_explicit(&t->ranks[rank].taken[1 - turn], 0, memory_order_relaxed);
+    return (rl_team_walk){.team = t, .rank = rank, .items = items, .unit = unit, .turn = turn};
+}
+
+/* Units [begin, end) as items; true where there are any. */
+static bool give(rl_team_walk *w, size_t begin, size_t end)
+{
+    w->begin = begin * w->unit;
+    w->end = end * w->unit < w->items ? end * w->unit : w->items;
+    return begin < end;
+}
+
+bool rl_team_walk_next(rl_team_walk *w)
+{
+    if (!w->started) {
+        const share own = share_of(w, w->rank);
+        w->started = true;
+        if (give(w, own.begin, own.rest)) return true;
+    }
+    for (; w->whose < w->team->size; w->whose++) {
+        const size_t rank = (w->rank + w->whose) % w->team->size;
+        const share s = share_of(w, rank);
+        if (s.rest == s.end) continue;
+        const size_t begin = s.rest + atomic_fetch_add_explicit(&w->team->ranks[rank].taken[w->turn], s.piece,
+                                                                memory_order_relaxed);
+        if (begin < s.end) return give(w, begin, s.end - begin < s.piece ? s.end : begin + s.piece);
+    }
+    return false;
 }
 
 size_t rl_cpu_count(void)

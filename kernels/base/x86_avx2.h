@@ -44,6 +44,26 @@ static inline __attribute__((always_inline)) void rl_prefetch(const void *p, siz
     for (size_t b = 0; b < bytes; b += 64) _mm_prefetch((const char *)p + b, _MM_HINT_T0);
 }
 
+/* out[j][i] = in[i][j]: eight rows of eight floats. */
+static inline void rl_transpose8(float *const out[8], const float *const in[8])
+{
+    __m256 half[8], pair[8]; /* half: rows i and 4 + i, in the lower and the upper lane */
+    for (int i = 0; i < 4; i++) {
+        const __m256 a = _mm256_loadu_ps(in[i]), b = _mm256_loadu_ps(in[4 + i]);
+        half[i] = _mm256_permute2f128_ps(a, b, 0x20);
+        half[4 + i] = _mm256_permute2f128_ps(a, b, 0x31);
+    }
+    for (int i = 0; i < 8; i += 4)
+        for (int j = 0; j < 2; j++) { /* rows 2j and 2j + 1, columns in pairs */
+            pair[i + j] = _mm256_unpacklo_ps(half[i + 2 * j], half[i + 2 * j + 1]);
+            pair[i + 2 + j] = _mm256_unpackhi_ps(half[i + 2 * j], half[i + 2 * j + 1]);
+        }
+    for (int i = 0; i < 8; i += 2) {
+        _mm256_storeu_ps(out[i], _mm256_shuffle_ps(pair[i], pair[i + 1], 0x44));
+        _mm256_storeu_ps(out[i + 1], _mm256_shuffle_ps(pair[i], pair[i + 1], 0xee));
+    }
+}
+
 /* ---- floats ---- */
 
 static inline __m256 rl_abs_ps256(__m256 v) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v); }

@@ -8,7 +8,7 @@
  * Reads no byte past w or x, writes none between y's rows; it may prefetch past w, which cannot fault. Pure: callers
  * split threads on m, at multiples of RL_PANEL_ROWS (better of 2 * RL_PANEL_ROWS). A result depends neither on which
  * other rows or tokens are in the call nor on n.
- * Precision: of each result as in gemv.h. Errors: none at run time. */
+ * Precision: of each result as in gemv.h. Errors: none at run time. Scratch is on the stack, up to 40 KB. */
 #ifndef RL_GEMM_H
 #define RL_GEMM_H
 

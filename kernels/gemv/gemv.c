@@ -3,10 +3,12 @@
 
 static const rl_gemv_table *const tables[] = {
 #if defined(RL_X86)
-    &rl_gemv_avx512,
-    &rl_gemv_avx2,
+    &rl_gemv_avx512, &rl_gemv_panels_avx512, &rl_gemv_kpanels_avx512,
+    &rl_gemv_avx2,   &rl_gemv_panels_avx2,   &rl_gemv_kpanels_avx2,
+#elif defined(RL_ARM64)
+    &rl_gemv_neon,   &rl_gemv_panels_neon,   &rl_gemv_kpanels_neon,
 #endif
-    &rl_gemv_scalar,
+    &rl_gemv_scalar, &rl_gemv_panels_scalar,
 };
 
 const rl_gemv *rl_gemv_find(rl_format format, rl_layout layout, uint32_t cpu)

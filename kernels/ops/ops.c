@@ -7,6 +7,8 @@ static const rl_ops_table *const tables[] = {
 #if defined(RL_X86)
     &rl_ops_avx512,
     &rl_ops_avx2,
+#elif defined(RL_ARM64)
+    &rl_ops_neon,
 #endif
     &rl_ops_scalar,
 };
@@ -14,7 +16,8 @@ static const rl_ops_table *const tables[] = {
 static const char *const names[RL_OP_COUNT] = {
     [RL_RMSNORM] = "rmsnorm", [RL_ROPE_NORM] = "rope_norm", [RL_ROPE_NEOX] = "rope_neox",
     [RL_SOFTMAX] = "softmax", [RL_SWIGLU] = "swiglu",       [RL_ADD] = "add",
-    [RL_QUANTIZE_Q8] = "q8",  [RL_QUANTIZE_Q8K] = "q8k",
+    [RL_QUANTIZE_Q8] = "q8",  [RL_QUANTIZE_Q8K] = "q8k",    [RL_ARGMAX] = "argmax",
+    [RL_EXP_SUM] = "exp_sum",
 };
 
 const char *rl_op_name(rl_op op) { return names[op]; }
@@ -51,6 +54,8 @@ rl_ops_set rl_ops_best(uint32_t cpu)
         .quantize = {[RL_ACT_F32] = copy_f32,
                      [RL_ACT_Q8] = rl_ops_find(RL_QUANTIZE_Q8, cpu)->run.quantize,
                      [RL_ACT_Q8K] = rl_ops_find(RL_QUANTIZE_Q8K, cpu)->run.quantize},
+        .argmax = rl_ops_find(RL_ARGMAX, cpu)->run.argmax,
+        .exp_sum = rl_ops_find(RL_EXP_SUM, cpu)->run.exp_sum,
     };
 }
 

@@ -15,6 +15,9 @@
  *   add           y[i] += x[i]
  *   quantize_q8   activations in the layouts of base/act.h: one scale for 32
  *   quantize_q8k  ... or for 256, with sums of 16
+ *   argmax        the place of the first of the largest; NaNs are passed over (nothing but NaNs: 0); n >= 1
+ *   exp_sum       the sum of exp((x[i] - max) / temperature), which NaNs add nothing to: what top-p is a part of
+ *                 max finite and none above it; temperature > 0
  *
  * Precision against exact arithmetic on the same input, with E = FLT_EPSILON:
  *   rmsnorm       |dy| <= (n / 4 + 4) E |y| + 2^-126
@@ -24,6 +27,8 @@
  *   add           rounded once
  *   quantisers    the scalar kernel's bits; |x - d q| <= (1/2 + 2^-14) |d|, or |x| < RL_ACT_TINY and d = 0;
  *                 a block with a value that is not finite becomes void (base/act.h)
+ *   argmax        exact
+ *   exp_sum       |ds| <= (n / 2 + 32) E s, n up to 2^31
  * The derivations stand in tests/test_ops.c. Errors: none at run time. */
 #ifndef RL_OPS_H
 #define RL_OPS_H
@@ -40,6 +45,8 @@ typedef enum {
     RL_ADD,
     RL_QUANTIZE_Q8,
     RL_QUANTIZE_Q8K,
+    RL_ARGMAX,
+    RL_EXP_SUM,
     RL_OP_COUNT
 } rl_op;
 
@@ -49,6 +56,8 @@ typedef void rl_rope_fn(float *restrict x, const float *restrict cs, size_t n_he
 typedef void rl_softmax_fn(float *x, size_t n);
 typedef void rl_swiglu_fn(float *y, const float *gate, const float *up, size_t n);
 typedef void rl_add_fn(float *restrict y, const float *restrict x, size_t n);
+typedef size_t rl_argmax_fn(const float *x, size_t n);
+typedef float rl_exp_sum_fn(const float *x, size_t n, float max, float temperature);
 /* a: rl_act_bytes(kind, k) bytes, RL_LINE aligned; x [k] finite; k a multiple of the block, 32 or 256. */
 typedef void rl_act_quantize_fn(void *restrict a, const float *restrict x, size_t k);
 
@@ -62,6 +71,8 @@ typedef struct {
         rl_swiglu_fn *swiglu;
         rl_add_fn *add;
         rl_act_quantize_fn *quantize;
+        rl_argmax_fn *argmax;
+        rl_exp_sum_fn *exp_sum;
     } run;
 } rl_ops;
 
@@ -78,6 +89,8 @@ typedef struct {
     rl_swiglu_fn *swiglu;
     rl_add_fn *add;
     rl_act_quantize_fn *quantize[RL_ACT_COUNT]; /* RL_ACT_F32: copies */
+    rl_argmax_fn *argmax;
+    rl_exp_sum_fn *exp_sum;
 } rl_ops_set;
 rl_ops_set rl_ops_best(uint32_t cpu);
 

@@ -227,6 +227,39 @@ static void quantize_q8k(void *restrict a, const float *restrict x, size_t k)
     if (has_least(least)) rl_act_void_least(RL_ACT_Q8K, a, k);
 }
 
+/* ---- sampling ---- */
+
+/* Two sweeps: the largest value, then the first that equals it. The maximum keeps its own operand second, which
+ * is the one that vmaxps returns for a NaN in the other. Zeros past the end come after whatever they equal. */
+static size_t argmax(const float *x, size_t n)
+{
+    const __m256 least = _mm256_set1_ps(-INFINITY);
+    __m256 max[4] = {least, least, least, least};
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32)
+        for (size_t j = 0; j < 4; j++) max[j] = _mm256_max_ps(_mm256_loadu_ps(x + i + 8 * j), max[j]);
+    for (; i < n; i += 8) max[0] = _mm256_max_ps(load_or(x + i, n - i, least), max[0]);
+    const __m256 top = _mm256_set1_ps(
+        rl_max_ps256(_mm256_max_ps(_mm256_max_ps(max[0], max[1]), _mm256_max_ps(max[2], max[3]))));
+    for (i = 0; i < n; i += 8) {
+        const int hit = _mm256_movemask_ps(_mm256_cmp_ps(load(x + i, n - i), top, _CMP_EQ_OQ));
+        if (hit != 0) return i + (size_t)__builtin_ctz((unsigned)hit);
+    }
+    return 0;
+}
+
+static float exp_sum(const float *x, size_t n, float max, float temperature)
+{
+    const __m256 m = _mm256_set1_ps(max), t = _mm256_set1_ps(temperature);
+    __m256 sum = _mm256_setzero_ps();
+    for (size_t i = 0; i < n; i += 8) {
+        const __m256 v = load_or(x + i, n - i, _mm256_set1_ps(-INFINITY));
+        const __m256 e = rl_exp_ps256(_mm256_div_ps(_mm256_sub_ps(v, m), t));
+        sum = _mm256_add_ps(sum, _mm256_and_ps(e, _mm256_cmp_ps(v, v, _CMP_ORD_Q)));
+    }
+    return rl_sum_ps256(sum);
+}
+
 static const rl_ops rows[] = {
     {{"rmsnorm_avx2", RL_AVX2, RL_CPU_AVX2},   RL_RMSNORM,      {.rmsnorm = rmsnorm}      },
     {{"rope_norm_avx2", RL_AVX2, RL_CPU_AVX2}, RL_ROPE_NORM,    {.rope = rope_norm}       },
@@ -236,5 +269,7 @@ static const rl_ops rows[] = {
     {{"add_avx2", RL_AVX2, RL_CPU_AVX2},       RL_ADD,          {.add = add}              },
     {{"q8_avx2", RL_AVX2, RL_CPU_AVX2},        RL_QUANTIZE_Q8,  {.quantize = quantize_q8} },
     {{"q8k_avx2", RL_AVX2, RL_CPU_AVX2},       RL_QUANTIZE_Q8K, {.quantize = quantize_q8k}},
+    {{"argmax_avx2", RL_AVX2, RL_CPU_AVX2},    RL_ARGMAX,       {.argmax = argmax}        },
+    {{"exp_sum_avx2", RL_AVX2, RL_CPU_AVX2},   RL_EXP_SUM,      {.exp_sum = exp_sum}      },
 };
 const rl_ops_table rl_ops_avx2 = {rows, RL_COUNT(rows)};

@@ -261,6 +261,40 @@ static void quantize_q8k(void *restrict a, const float *restrict x, size_t k)
     if (has_least(least)) rl_act_void_least(RL_ACT_Q8K, a, k);
 }
 
+/* ---- sampling ---- */
+
+/* Two sweeps: the largest value, then the first that equals it. The maximum keeps its own operand second, which
+ * is the one that vmaxps returns for a NaN in the other. */
+static size_t argmax(const float *x, size_t n)
+{
+    const __m512 least = _mm512_set1_ps(-INFINITY);
+    __m512 max[4] = {least, least, least, least};
+    size_t i = 0;
+    for (; i + 64 <= n; i += 64)
+        for (size_t j = 0; j < 4; j++) max[j] = _mm512_max_ps(_mm512_loadu_ps(x + i + 16 * j), max[j]);
+    for (; i < n; i += 16) max[0] = _mm512_max_ps(load_or(x + i, n - i, least), max[0]);
+    const float top = rl_max_ps(_mm512_max_ps(_mm512_max_ps(max[0], max[1]), _mm512_max_ps(max[2], max[3])));
+    for (i = 0; i < n; i += 16) {
+        const __mmask16 k = rl_mask16(n - i);
+        const __mmask16 hit =
+            _mm512_mask_cmp_ps_mask(k, _mm512_maskz_loadu_ps(k, x + i), _mm512_set1_ps(top), _CMP_EQ_OQ);
+        if (hit != 0) return i + (size_t)__builtin_ctz(hit);
+    }
+    return 0;
+}
+
+static float exp_sum(const float *x, size_t n, float max, float temperature)
+{
+    const __m512 m = _mm512_set1_ps(max), t = _mm512_set1_ps(temperature);
+    __m512 sum = _mm512_setzero_ps();
+    for (size_t i = 0; i < n; i += 16) {
+        const __m512 v = load_or(x + i, n - i, _mm512_set1_ps(-INFINITY));
+        const __m512 e = rl_exp_ps(_mm512_div_ps(_mm512_sub_ps(v, m), t));
+        sum = _mm512_mask_add_ps(sum, _mm512_cmp_ps_mask(v, v, _CMP_ORD_Q), sum, e);
+    }
+    return rl_sum_ps(sum);
+}
+
 #define NEEDS (RL_CPU_AVX2 | RL_CPU_AVX512)
 static const rl_ops rows[] = {
     {{"rmsnorm_avx512", RL_AVX512, NEEDS},   RL_RMSNORM,      {.rmsnorm = rmsnorm}      },
@@ -271,5 +305,7 @@ static const rl_ops rows[] = {
     {{"add_avx512", RL_AVX512, NEEDS},       RL_ADD,          {.add = add}              },
     {{"q8_avx512", RL_AVX512, NEEDS},        RL_QUANTIZE_Q8,  {.quantize = quantize_q8} },
     {{"q8k_avx512", RL_AVX512, NEEDS},       RL_QUANTIZE_Q8K, {.quantize = quantize_q8k}},
+    {{"argmax_avx512", RL_AVX512, NEEDS},    RL_ARGMAX,       {.argmax = argmax}        },
+    {{"exp_sum_avx512", RL_AVX512, NEEDS},   RL_EXP_SUM,      {.exp_sum = exp_sum}      },
 };
 const rl_ops_table rl_ops_avx512 = {rows, RL_COUNT(rows)};

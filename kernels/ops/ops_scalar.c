@@ -107,6 +107,22 @@ static void quantize_q8k(void *restrict a, const float *restrict x, size_t k)
     }
 }
 
+static size_t argmax(const float *x, size_t n)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < n; i++)
+        if (x[i] > x[best] || (isnan(x[best]) && !isnan(x[i]))) best = i;
+    return best;
+}
+
+static float exp_sum(const float *x, size_t n, float max, float temperature)
+{
+    float sum = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(x[i])) sum += expf((x[i] - max) / temperature);
+    return sum;
+}
+
 static const rl_ops rows[] = {
     {{"rmsnorm_scalar", RL_SCALAR, 0},   RL_RMSNORM,      {.rmsnorm = rmsnorm}      },
     {{"rope_norm_scalar", RL_SCALAR, 0}, RL_ROPE_NORM,    {.rope = rope_norm}       },
@@ -116,5 +132,7 @@ static const rl_ops rows[] = {
     {{"add_scalar", RL_SCALAR, 0},       RL_ADD,          {.add = add}              },
     {{"q8_scalar", RL_SCALAR, 0},        RL_QUANTIZE_Q8,  {.quantize = quantize_q8} },
     {{"q8k_scalar", RL_SCALAR, 0},       RL_QUANTIZE_Q8K, {.quantize = quantize_q8k}},
+    {{"argmax_scalar", RL_SCALAR, 0},    RL_ARGMAX,       {.argmax = argmax}        },
+    {{"exp_sum_scalar", RL_SCALAR, 0},   RL_EXP_SUM,      {.exp_sum = exp_sum}      },
 };
 const rl_ops_table rl_ops_scalar = {rows, RL_COUNT(rows)};

@@ -5,6 +5,8 @@ static const rl_probe_table *const tables[] = {
 #if defined(RL_X86)
     &rl_probe_avx512,
     &rl_probe_avx2,
+#elif defined(RL_ARM64)
+    &rl_probe_neon,
 #endif
     &rl_probe_scalar,
 };

@@ -5,6 +5,8 @@ static const rl_dequant_table *const tables[] = {
 #if defined(RL_X86)
     &rl_dequant_avx512,
     &rl_dequant_avx2,
+#elif defined(RL_ARM64)
+    &rl_dequant_neon,
 #endif
     &rl_dequant_scalar,
 };

@@ -2,7 +2,13 @@
  *
  * vpermps picks 16 floats from a table of 16 by the low four bits of each index and ignores the others. So a
  * quant of four bits or less needs no mask and no conversion: where many values share a scale, the table
- * holds the finished values (q4_0: all sixteen d * (q - 8)); elsewhere it holds the quants as floats.
+ * holds the finished values (q4_0: all sixteen d * (q - 8); q2_K: the four of four sub-blocks); elsewhere it
+ * holds the quants as floats.
+ *
+ * What bounds these loops is the first-level cache, not arithmetic: beside one store of 64 bytes a cycle there is
+ * room for about one load (measured on Zen 5: two loads and a store take two cycles). So a scale that comes
+ * out of a register by a permute is cheaper than one spread by a load, as long as the values before it do not
+ * wait for it.
  *
  * The bits are those of dequant_scalar.c in any order of evaluation: d has 11 significant bits, a sub-block's
  * scale at most 7 and a quant at most 7, and no format multiplies more than 24 of them, so every product is
@@ -93,11 +99,26 @@ static void dequant_q4_0(float *restrict y, const void *restrict x, size_t n)
         put_q4(y, b->qs, _mm512_mul_ps(quants, rl_broadcast_f16(&b->d)));
 }
 
+/* A scale and the minimum behind it, both spread from one load. */
+typedef struct {
+    __m512 d, m;
+} scale_min;
+
+static inline scale_min load_scale_min(const rl_f16 *d)
+{
+    int both;
+    memcpy(&both, d, sizeof both);
+    const __m128 v = _mm_cvtph_ps(_mm_set1_epi32(both));
+    return (scale_min){_mm512_broadcastss_ps(v), _mm512_broadcastss_ps(_mm_movehdup_ps(v))};
+}
+
 static void dequant_q4_1(float *restrict y, const void *restrict x, size_t n)
 {
     const __m512 quants = iota();
-    for (const rl_q4_1 *b = x, *end = b + n / RL_QK; b < end; b++, y += RL_QK)
-        put_q4(y, b->qs, _mm512_fmadd_ps(quants, rl_broadcast_f16(&b->d), rl_broadcast_f16(&b->m)));
+    for (const rl_q4_1 *b = x, *end = b + n / RL_QK; b < end; b++, y += RL_QK) {
+        const scale_min s = load_scale_min(&b->d);
+        put_q4(y, b->qs, _mm512_fmadd_ps(quants, s.d, s.m));
+    }
 }
 
 /* The quants of a five-bit block: nibbles from `table`, and 16 more where the element's bit of qh is set. */
@@ -129,15 +150,41 @@ static void dequant_q5_1(float *restrict y, const void *restrict x, size_t n)
 {
     const __m512 table = iota();
     for (const rl_q5_1 *b = x, *end = b + n / RL_QK; b < end; b++, y += RL_QK) {
-        const __m512 d = rl_broadcast_f16(&b->d), m = rl_broadcast_f16(&b->m);
+        const scale_min s = load_scale_min(&b->d);
         const q5_quants v = q5_open(b->qs, b->qh, table);
-        for (size_t l = 0; l < 2; l++) _mm512_storeu_ps(y + 16 * l, _mm512_fmadd_ps(v.q[l], d, m));
+        for (size_t l = 0; l < 2; l++) _mm512_storeu_ps(y + 16 * l, _mm512_fmadd_ps(v.q[l], s.d, s.m));
     }
 }
 
-/* ---- blocks of 256 ----
- *
- * The sub-blocks' scales go through memory, whence a load spreads each over the lanes without a permute.
+/* ---- blocks of 256 ---- */
+
+/* Sixteen entries are the four values that two bits can mean under each of four scales: the sub-block's number
+ * goes above the quant. */
+static inline __m512i index2(__m512i v, size_t shift, size_t sub)
+{
+    return _mm512_ternarylogic_epi32(_mm512_srli_epi32(v, (unsigned)shift), _mm512_set1_epi32(3),
+                                     _mm512_set1_epi32((int)(sub << 2)), 0xea); /* (v & 3) | sub << 2 */
+}
+
+static void dequant_q2_K(float *restrict y, const void *restrict x, size_t n)
+{
+    const __m512i fours = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    for (const rl_q2_K *b = x, *end = b + n / RL_QK_K; b < end; b++) {
+        const __m512i both = widen(b->scales);
+        const __m512 scale = _mm512_mul_ps(lookup(both, iota()), rl_broadcast_f16(&b->d));
+        const __m512 min = _mm512_mul_ps(lookup(high_nibble(both), iota()), rl_broadcast_f16(&b->dmin));
+        for (size_t i = 0; i < 16; i += 4, y += 64) {
+            const uint8_t *qs = b->qs + i / 8 * 32;
+            const __m512i v[2] = {widen(qs), widen(qs + 16)};
+            const __m512i which = _mm512_add_epi32(fours, _mm512_set1_epi32((int)i));
+            const __m512 table = _mm512_fmsub_ps(iota4(), lookup(which, scale), lookup(which, min));
+            for (size_t l = 0; l < 4; l++)
+                _mm512_storeu_ps(y + 16 * l, lookup(index2(v[l % 2], (i + l) % 8 / 2 * 2, l), table));
+        }
+    }
+}
+
+/* The others: the sub-blocks' scales go through memory, whence a load spreads each over the lanes without a permute.
  * Those of several blocks are decoded before the values of the first: read back at once, they would hold up
  * the values behind them. */
 
@@ -187,26 +234,6 @@ static inline bit_masks test_bit(__m256i v, size_t bit)
     return (bit_masks){
         {(__mmask16)m, (__mmask16)(m >> 16)}
     };
-}
-
-static inline void scales_q2_K(sub_scales *s, const void *block)
-{
-    const rl_q2_K *b = block;
-    const __m512i v = widen(b->scales);
-    _mm512_store_ps(s->scale, _mm512_mul_ps(lookup(v, iota()), rl_broadcast_f16(&b->d)));
-    _mm512_store_ps(s->min, _mm512_mul_ps(lookup(high_nibble(v), iota()), rl_broadcast_f16(&b->dmin)));
-}
-
-static inline void values_q2_K(float *y, const void *block, const sub_scales *s)
-{
-    const rl_q2_K *b = block;
-    for (size_t half = 0; half < 2; half++) {
-        const __m512i v[2] = {widen(b->qs + 32 * half), widen(b->qs + 32 * half + 16)};
-        for (size_t i = 0; i < 8; i++, y += 16) {
-            const __m512 q = lookup(_mm512_srli_epi32(v[i % 2], (unsigned)(i / 2 * 2)), iota4());
-            _mm512_storeu_ps(y, affine(q, s, 8 * half + i));
-        }
-    }
 }
 
 static inline void scales_q3_K(sub_scales *s, const void *block)
@@ -287,11 +314,6 @@ static inline void values_q6_K(float *y, const void *block, const sub_scales *s)
         put_scaled(y, floats(_mm256_castsi256_si128(q)), s, i);
         put_scaled(y + 16, floats(_mm256_extracti128_si256(q, 1)), s, i + 1);
     }
-}
-
-static void dequant_q2_K(float *restrict y, const void *restrict x, size_t n)
-{
-    dequant_k(y, x, n, RL_Q2_K, scales_q2_K, values_q2_K);
 }
 
 static void dequant_q3_K(float *restrict y, const void *restrict x, size_t n)

@@ -2,6 +2,10 @@
 #include "quant/quantize.h"
 
 static const rl_quantize_table *const tables[] = {
+#if defined(RL_X86)
+    &rl_quantize_avx512,
+    &rl_quantize_avx2,
+#endif
     &rl_quantize_scalar,
 };
 

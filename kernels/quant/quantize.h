@@ -6,7 +6,8 @@
  * f32, f16, bf16, q8_0, q4_0, q4_1, q5_0 and q5_1 give the bits of the `gguf` Python package, the reference
  * of the format. The K formats have no such reference: a block is fitted by weighted least squares (kfit.h),
  * and the tests hold its error to that of ggml's own quantizer on the same rows (tests/test_quantize.c). A
- * scale that leaves the range of a half becomes infinite or 0, as in the reference. Errors: none at run time.
+ * scale that leaves the range of a half becomes infinite or 0, as in the reference. f16, bf16 and q8_0, which
+ * a KV cache is written with, have vector kernels: the scalar ones' bits. Errors: none at run time.
  * Deterministic: no kernel depends on the machine. */
 #ifndef RL_QUANTIZE_H
 #define RL_QUANTIZE_H
@@ -29,6 +30,6 @@ typedef struct {
     const rl_quantize *rows;
     size_t n;
 } rl_quantize_table;
-extern const rl_quantize_table rl_quantize_scalar;
+extern const rl_quantize_table rl_quantize_scalar, rl_quantize_avx2, rl_quantize_avx512;
 
 #endif

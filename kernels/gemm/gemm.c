@@ -1,0 +1,29 @@
+/* gemm.c - the tables, widest first, and finding in them. */
+#include "gemm/gemm.h"
+
+static const rl_gemm_table *const tables[] = {
+#if defined(RL_X86)
+    &rl_gemm_avx512,
+    &rl_gemm_avx2,
+#elif defined(RL_ARM64)
+    &rl_gemm_neon,
+#endif
+    &rl_gemm_scalar,
+};
+
+const rl_gemm *rl_gemm_find(rl_format format, rl_layout layout, uint32_t cpu)
+{
+    for (size_t t = 0; t < RL_COUNT(tables); t++)
+        for (size_t i = 0; i < tables[t]->n; i++) {
+            const rl_gemm *row = &tables[t]->rows[i];
+            if (row->format == format && row->layout == layout && rl_kernel_runs(&row->base, cpu)) return row;
+        }
+    return NULL;
+}
+
+const rl_gemm *rl_gemm_at(size_t i)
+{
+    for (size_t t = 0; t < RL_COUNT(tables); i -= tables[t++]->n)
+        if (i < tables[t]->n) return &tables[t]->rows[i];
+    return NULL;
+}

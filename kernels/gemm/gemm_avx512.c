@@ -1,0 +1,462 @@
+/* gemm_avx512.c - a tile of 32 rows by up to six tokens, in registers.
+ *
+ * A vpdpbusd wants two operands, and a core loads two vectors in a cycle, as many as it multiplies: operands must be
+ * used more than once. In a tile of two panels by six tokens, four columns are two lines of weights and six dwords of
+ * activations, each broadcast to all lanes as it is loaded: eight loads for twelve vpdpbusd, into twelve sums whose
+ * number covers the instruction's latency of four cycles twice. They are integers; when a block of 32 columns is
+ * done, they become floats and are added, by one multiply-add with weight's scale times token's scale, to twelve sums
+ * of floats: 24 of the 32 registers. That is 96 vpdpbusd to 24 other multiplications, so four fifths of the peak is
+ * what exact scales for every 32 columns leave. In the K formats, a sub-block's integers are multiplied by its integer
+ * scale into a second set of integers, and floats come in once in 256 columns: they wait in y.
+ *
+ * Sums start at -offset * sum(x) of the block where weights have an offset, so taking it off costs nothing. Minima are
+ * multiplied by the sums of activations as words, in pairs (vpdpwssd), or as floats.
+ *
+ * The columns are walked in steps: two panels are taken apart (gemm_unpack_avx512.h) into lines that stay in the first
+ * cache, over which all the tokens of a block of TOKENS pass, tile by tile; the block's activations stay in the second
+ * cache while all the rows pass over them, and the results so far on the stack. Tokens are dealt out evenly: 128 are
+ * tiles of six and five, never one of two, which could not cover the latency.
+ *
+ * A few tokens take no longer than their weights take to arrive, if nothing stands in the way: there the tiles, of up to
+ * four tokens, take their lines straight from the panels, which are asked for a step ahead, past the end of this pair
+ * into the next and past the matrix into whatever follows it. A prefetch cannot fault.
+ *
+ * Within a row and a token the floats are added in the order of the columns, whatever the width of the tile; integers
+ * may be added in any. So a result depends on nothing else in the call. */
+#include "gemm/gemm.h"
+#include "gemm/gemm_unpack_avx512.h"
+
+enum { TILE = 6, FEW_TILE = 4, FEW = 8, TOKENS = 128 };
+
+/* What a tile is given: a step of the weights, up to TILE tokens, and where their results are. */
+typedef struct {
+    const step *weights;
+    const char *panel[PAIR]; /* the same step's, for tiles that take quants from there */
+    size_t first, columns;   /* of the step */
+    int offset;              /* of the weights */
+    const int8_t *q;         /* first token's, at the step's first column; the others x_stride bytes on */
+    const char *d, *s;       /* scales and sums likewise */
+    size_t x_stride;
+    float (*sums)[PAIR][LANES]; /* first token's, so far */
+    const char *ahead[PAIR];    /* what will be needed next, to be asked for in pieces */
+    size_t piece;               /* bytes of one; 0 where another tile does it */
+} tile;
+
+typedef void tile_fn(const tile *t);
+
+static inline __m512 *sums(const tile *t, size_t i, size_t half) { return (__m512 *)t->sums[i][half]; }
+
+static inline __attribute__((always_inline)) void ask_ahead(const tile *t, size_t piece)
+{
+    rl_prefetch(t->ahead[0] + piece * t->piece, t->piece);
+    rl_prefetch(t->ahead[1] + piece * t->piece, t->piece);
+}
+
+/* Four activations of token i, from column 4 j of the step on, to all lanes. */
+static inline __m512i four(const tile *t, size_t i, size_t j)
+{
+    int32_t x;
+    memcpy(&x, t->q + i * t->x_stride + 4 * j, sizeof x);
+    return _mm512_set1_epi32(x);
+}
+
+/* For each token i of n, and each panel h of the pair: unrolled whole, so that sums stay in registers. */
+#define EACH_TOKEN _Pragma("GCC unroll 6") for (size_t i = 0; i < TILE; i++) if (i < n)
+#define EACH_HALF _Pragma("GCC unroll 2") for (size_t h = 0; h < PAIR; h++)
+
+/* Where a block's quants come from: lines that were stored, or the panel, by the format's function. */
+typedef struct {
+    const char *units[PAIR];
+    line_fn *line;
+} source;
+
+/* Line j of stored quants: pairs of lines, one of each panel. */
+static inline __m512i line_stored(const char *units, size_t j) { return line(units, PAIR * j); }
+
+/* Adds the products of `columns` columns of a block (16 or 32), from its line `from` on, which is line `at` of the step,
+ * to the sums. `n`, the tokens, and the line function are constants where this is inlined, here and below. So few
+ * tokens that their sums cannot cover the latency have two sums each. */
+static inline __attribute__((always_inline)) void dot(const tile *t, size_t n, source w, size_t from,
+                                                      size_t at, size_t columns, __m512i sum[TILE][PAIR])
+{
+    __m512i odd[TILE][PAIR];
+    const bool split = n <= TILE / 2;
+    EACH_TOKEN odd[i][0] = odd[i][1] = _mm512_setzero_si512();
+#pragma GCC unroll 8
+    for (size_t j = 0; j < 8; j++) {
+        if (j >= columns / 4) break;
+        const __m512i w0 = w.line(w.units[0], from + j), w1 = w.line(w.units[1], from + j);
+        EACH_TOKEN
+        {
+            const __m512i x = four(t, i, at + j);
+            __m512i *to = split && j % 2 != 0 ? odd[i] : sum[i];
+            to[0] = _mm512_dpbusd_epi32(to[0], w0, x);
+            to[1] = _mm512_dpbusd_epi32(to[1], w1, x);
+        }
+    }
+    EACH_TOKEN EACH_HALF if (split) sum[i][h] = _mm512_add_epi32(sum[i][h], odd[i][h]);
+}
+
+/* ---- blocks of 32 ---- */
+
+/* What the blocks of a token's activations say: where their sums start, their scales, and scale times sum. */
+typedef struct {
+    _Alignas(LINE) int32_t start[STEP / 32];
+    float d[STEP / 32], ds[STEP / 32];
+} token_blocks;
+
+static inline void open_blocks(token_blocks *o, const tile *t, size_t i)
+{
+    const __m512i s = _mm512_load_si512(t->s + i * t->x_stride);
+    const __m512 d = _mm512_load_ps(t->d + i * t->x_stride);
+    _mm512_store_si512(o->start, _mm512_mullo_epi32(s, _mm512_set1_epi32(-t->offset)));
+    _mm512_store_ps(o->d, d);
+    _mm512_store_ps(o->ds, _mm512_mul_ps(d, _mm512_cvtepi32_ps(s)));
+}
+
+/* Where block b of the step has its quants. A panel's blocks have `lines` lines of units; 0 means stored. */
+static inline __attribute__((always_inline)) source
+block_source(const tile *t, size_t b, size_t block_columns, size_t lines, bool minimum, line_fn *quants)
+{
+    if (lines == 0) {
+        const char *stored = (const char *)t->weights->quants.q[b * block_columns / 4];
+        return (source){
+            {stored, stored + LINE},
+            line_stored
+        };
+    }
+    const size_t at = t->first / block_columns + b;
+    return (source){
+        {block_at(t->panel[0], at, lines, minimum).units, block_at(t->panel[1], at, lines, minimum).units},
+        quants
+    };
+}
+
+static inline __attribute__((always_inline)) void tile_blocks(const tile *t, size_t n, size_t lines,
+                                                              bool minimum, line_fn *quants)
+{
+    const quants_step *w = &t->weights->quants;
+    token_blocks x[TILE];
+    __m512 sum[TILE][PAIR];
+    if (lines == 0) ask_ahead(t, 0);
+    EACH_TOKEN
+    {
+        open_blocks(&x[i], t, i);
+        EACH_HALF sum[i][h] = *sums(t, i, h);
+    }
+    for (size_t b = 0; b < t->columns / 32; b++) {
+        __m512i products[TILE][PAIR];
+        if (lines != 0) ask_ahead(t, b);
+        EACH_TOKEN products[i][0] = products[i][1] = _mm512_set1_epi32(x[i].start[b]);
+        dot(t, n, block_source(t, b, 32, lines, minimum, quants), 0, 8 * b, 32, products);
+        EACH_TOKEN EACH_HALF
+        {
+            const __m512 scale = _mm512_mul_ps(_mm512_load_ps(w->d[b][h]), _mm512_set1_ps(x[i].d[b]));
+            sum[i][h] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[i][h]), scale, sum[i][h]);
+            if (minimum)
+                sum[i][h] =
+                    _mm512_fmadd_ps(_mm512_load_ps(w->m[b][h]), _mm512_set1_ps(x[i].ds[b]), sum[i][h]);
+        }
+    }
+    EACH_TOKEN EACH_HALF *sums(t, i, h) = sum[i][h];
+}
+
+/* ---- K formats: sub-blocks of `sub` columns ---- */
+
+/* A super-block's activations: where the sums of the sub-blocks start, or the sums themselves, two to a dword. */
+typedef struct {
+    _Alignas(LINE) int32_t start[K_STEP / 16];
+    int32_t pairs[K_STEP / 32];
+} token_sums;
+
+static inline __attribute__((always_inline)) void open_sums(token_sums *o, const tile *t, size_t i,
+                                                            size_t sub, bool minimum)
+{
+    const __m256i s = _mm256_load_si256((const __m256i *)(t->s + i * t->x_stride));
+    if (!minimum) {
+        const __m512i start = _mm512_mullo_epi32(_mm512_cvtepi16_epi32(s), _mm512_set1_epi32(-t->offset));
+        _mm512_store_si512(o->start, start);
+    } else if (sub == 16) {
+        _mm256_store_si256((__m256i *)o->pairs, s);
+    } else { /* sums of 32 still are words */
+        const __m256i pairs = _mm256_madd_epi16(s, _mm256_set1_epi16(1));
+        _mm_store_si128((__m128i *)o->pairs, _mm256_cvtepi32_epi16(pairs));
+    }
+}
+
+/* The totals of scale * products over the sub-blocks. */
+static inline __attribute__((always_inline)) void sub_blocks(const tile *t, size_t n, source quants,
+                                                             size_t sub, bool minimum,
+                                                             const token_sums x[TILE],
+                                                             __m512i total[TILE][PAIR])
+{
+    const quants_step *w = &t->weights->quants;
+    EACH_TOKEN total[i][0] = total[i][1] = _mm512_setzero_si512();
+    for (size_t b = 0; b < K_STEP / sub; b++) {
+        __m512i products[TILE][PAIR];
+        if (quants.line != line_stored && b * sub % 32 == 0) ask_ahead(t, b * sub / 32);
+        EACH_TOKEN products[i][0] = products[i][1] = _mm512_set1_epi32(minimum ? 0 : x[i].start[b]);
+        dot(t, n, quants, b * sub / 4, b * sub / 4, sub, products);
+        EACH_TOKEN EACH_HALF
+        {
+            const __m512i scale = _mm512_load_si512(w->scale[b][h]);
+            total[i][h] = _mm512_add_epi32(total[i][h], _mm512_mullo_epi32(products[i][h], scale));
+        }
+    }
+}
+
+static inline __attribute__((always_inline)) void tile_k(const tile *t, size_t n, size_t sub, size_t lines,
+                                                         bool minimum, line_fn *quants)
+{
+    const quants_step *w = &t->weights->quants;
+    token_sums x[TILE];
+    __m512i total[TILE][PAIR];
+    if (lines == 0) ask_ahead(t, 0);
+    EACH_TOKEN open_sums(&x[i], t, i, sub, minimum);
+    sub_blocks(t, n, block_source(t, 0, K_STEP, lines, minimum, quants), sub, minimum, x, total);
+    EACH_TOKEN EACH_HALF
+    {
+        const __m512 dx = _mm512_set1_ps(*(const float *)(t->d + i * t->x_stride));
+        const __m512 scale = _mm512_mul_ps(_mm512_load_ps(w->d[0][h]), dx);
+        __m512 sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(total[i][h]), scale, *sums(t, i, h));
+        if (minimum) {
+            __m512i minima = _mm512_setzero_si512();
+            for (size_t b = 0; b < K_STEP / sub / 2; b++)
+                minima = _mm512_dpwssd_epi32(minima, _mm512_load_si512(w->min[b][h]),
+                                             _mm512_set1_epi32(x[i].pairs[b]));
+            const __m512 min_scale = _mm512_mul_ps(_mm512_load_ps(w->m[0][h]), dx);
+            sum = _mm512_fnmadd_ps(_mm512_cvtepi32_ps(minima), min_scale, sum);
+        }
+        *sums(t, i, h) = sum;
+    }
+}
+
+/* ---- floats ---- */
+
+static inline __attribute__((always_inline)) void tile_floats(const tile *t, size_t n)
+{
+    __m512 sum[TILE][PAIR];
+    ask_ahead(t, 0);
+    EACH_TOKEN EACH_HALF sum[i][h] = *sums(t, i, h);
+    for (size_t j = 0; j < t->columns; j++) {
+        const __m512 w0 = _mm512_load_ps(t->weights->floats[j][0]),
+                     w1 = _mm512_load_ps(t->weights->floats[j][1]);
+        EACH_TOKEN
+        {
+            const __m512 x = _mm512_set1_ps(*(const float *)(t->d + i * t->x_stride + j * sizeof(float)));
+            sum[i][0] = _mm512_fmadd_ps(w0, x, sum[i][0]);
+            sum[i][1] = _mm512_fmadd_ps(w1, x, sum[i][1]);
+        }
+    }
+    EACH_TOKEN EACH_HALF *sums(t, i, h) = sum[i][h];
+}
+
+/* ---- tiles by their number of tokens: of stored quants or floats, and of a format's own ---- */
+
+#define TILE_OF(kind, n, body)                                                                               \
+    static void kind##_##n(const tile *t) { body(n); }
+#define FEW_TILES(kind, body)                                                                                \
+    TILE_OF(kind, 1, body)                                                                                   \
+    TILE_OF(kind, 2, body)                                                                                   \
+    TILE_OF(kind, 3, body)                                                                                   \
+    TILE_OF(kind, 4, body)
+#define TILES(kind, body)                                                                                    \
+    FEW_TILES(kind, body)                                                                                    \
+    TILE_OF(kind, 5, body)                                                                                   \
+    TILE_OF(kind, 6, body)                                                                                   \
+    static tile_fn *const kind[] = {kind##_1, kind##_2, kind##_3, kind##_4, kind##_5, kind##_6};
+
+#define BLOCKS(n) tile_blocks(t, n, 0, false, NULL)
+#define BLOCKS_MIN(n) tile_blocks(t, n, 0, true, NULL)
+#define K16(n) tile_k(t, n, 16, 0, false, NULL)
+#define K16_MIN(n) tile_k(t, n, 16, 0, true, NULL)
+#define K32_MIN(n) tile_k(t, n, 32, 0, true, NULL)
+#define FLOATS(n) tile_floats(t, n)
+TILES(b32, BLOCKS)
+TILES(b32_min, BLOCKS_MIN)
+TILES(k16, K16)
+TILES(k16_min, K16_MIN)
+TILES(k32_min, K32_MIN)
+TILES(floats, FLOATS)
+
+/* ---- the walk: blocks of tokens, pairs of panels, steps of columns, tiles ---- */
+
+typedef struct {
+    rl_format format;
+    int offset;
+    size_t step;
+    unpack_fn *unpack;
+    tile_fn *const *tiles,
+        *const *few_tiles; /* for 1, 2, ... tokens; those that take quants from panels, or NULL */
+} plan;
+
+/* Where part i of n things starts, in `parts` parts that differ by one at most. */
+static inline size_t part(size_t n, size_t parts, size_t i) { return n / parts * i + n % parts * i / parts; }
+static inline size_t parts_of(size_t n, size_t most) { return (n + most - 1) / most; }
+
+/* A token's activations at a step's first column: values, scales, sums. */
+static void open_tokens(tile *t, rl_act act, const char *x, size_t k)
+{
+    if (act == RL_ACT_F32) {
+        t->d = x + t->first * sizeof(float);
+        return;
+    }
+    const size_t sums_at =
+        act == RL_ACT_Q8 ? t->first / 32 * sizeof(int32_t) : t->first / 16 * sizeof(int16_t);
+    t->q = (const int8_t *)x + t->first;
+    t->d = x + rl_act_d_offset(k) + t->first / rl_act_block(act) * sizeof(float);
+    t->s = x + rl_act_s_offset(act, k) + sums_at;
+}
+
+/* One step: n tokens at x, tile by tile, each asking for its part of what is ahead. A tile of few tokens asks for a
+ * piece with every block of 32, for it is memory that it waits for. */
+static void step_tokens(const plan *p, tile t, const char *x, size_t n, size_t k, size_t step_bytes, bool few)
+{
+    const size_t tiles = parts_of(n, few ? FEW_TILE : TILE);
+    const size_t pieces = few ? p->step / 32 : tiles;
+    float(*const all)[PAIR][LANES] = t.sums;
+    t.piece = rl_round_up(parts_of(step_bytes, pieces), LINE);
+    for (size_t i = 0; i < tiles; i++) {
+        const size_t begin = part(n, tiles, i), end = part(n, tiles, i + 1);
+        t.sums = all + begin;
+        open_tokens(&t, rl_act_for(p->format), x + begin * t.x_stride, k);
+        (few ? p->few_tiles : p->tiles)[end - begin - 1](&t);
+        for (size_t h = 0; h < PAIR; h++) t.ahead[h] += t.piece;
+        if (few) t.piece = 0;
+    }
+}
+
+/* A pair of panels, the second perhaps the first again, times n tokens; into t.sums. */
+static void pair_tokens(const plan *p, tile t, step *s, const char *x, size_t n, size_t k)
+{
+    const size_t panel_bytes = rl_panel_bytes(p->format, k);
+    const size_t step_bytes = p->step * rl_panel_group_bytes(p->format) / rl_panel_group_elems(p->format);
+    const bool few = n <= FEW && p->few_tiles != NULL;
+    memset(t.sums, 0, n * sizeof *t.sums);
+    for (t.first = 0; t.first < k; t.first += p->step) {
+        const size_t next = (t.first / p->step + 1) * step_bytes; /* of this pair, or past it of the next */
+        t.columns = k - t.first < p->step ? k - t.first : p->step;
+        for (size_t h = 0; h < PAIR; h++) {
+            p->unpack(s, h, t.panel[h], t.first, t.columns, !few);
+            t.ahead[h] = t.panel[h] + next + (next < panel_bytes ? 0 : panel_bytes);
+        }
+        step_tokens(p, t, x, n, k, step_bytes, few);
+    }
+}
+
+/* All the rows, for so few tokens that their activations stay in the second cache. */
+static void gemm_tokens(const plan *p, float *y, size_t ldy, const char *w, const char *x, size_t x_stride,
+                        size_t m, size_t n, size_t k)
+{
+    const size_t panel_bytes = rl_panel_bytes(p->format, k);
+    step s;
+    _Alignas(LINE) float all[TOKENS][PAIR][LANES];
+    tile t = {.weights = &s, .offset = p->offset, .x_stride = x_stride, .sums = all};
+    for (size_t row = 0; row < m; row += PAIR * LANES) {
+        const size_t left = m - row;
+        t.panel[0] = w + row / LANES * panel_bytes;
+        t.panel[1] =
+            left > LANES ? t.panel[0] + panel_bytes : t.panel[0]; /* a last one alone is done twice */
+        pair_tokens(p, t, &s, x, n, k);
+        for (size_t i = 0; i < n; i++)
+            for (size_t h = 0; h < PAIR && h * LANES < left; h++)
+                _mm512_mask_storeu_ps(y + i * ldy + row + h * LANES, rl_mask16(left - h * LANES),
+                                      _mm512_load_ps(all[i][h]));
+    }
+}
+
+static void gemm(const plan *p, float *y, size_t ldy, const void *w, const void *x, size_t x_stride, size_t m,
+                 size_t n, size_t k)
+{
+    const size_t blocks = parts_of(n, TOKENS);
+    for (size_t i = 0; i < blocks; i++) {
+        const size_t begin = part(n, blocks, i), end = part(n, blocks, i + 1);
+        gemm_tokens(p, y + begin * ldy, ldy, w, (const char *)x + begin * x_stride, x_stride, m, end - begin,
+                    k);
+    }
+}
+
+/* ---- the formats ---- */
+
+/* A kernel, of a format's unpack_ and few_. */
+#define KERNEL(FORMAT, format, offset, step, tiles, few)                                                     \
+    static void gemm_##format(float *restrict y, size_t ldy, const void *restrict w, const void *restrict x, \
+                              size_t x_stride, size_t m, size_t n, size_t k)                                 \
+    {                                                                                                        \
+        static const plan p = {FORMAT, offset, step, unpack_##format, tiles, few};                           \
+        gemm(&p, y, ldy, w, x, x_stride, m, n, k);                                                           \
+    }
+
+#define FLOAT_KERNEL(FORMAT, format)                                                                         \
+    static void unpack_##format(step *s, size_t half, const char *panel, size_t first, size_t columns,       \
+                                bool all)                                                                    \
+    {                                                                                                        \
+        (void)all;                                                                                           \
+        unpack_columns(s, half, panel, first, columns, column_##format);                                     \
+    }                                                                                                        \
+    KERNEL(FORMAT, format, 0, FLOAT_STEP, floats, NULL)
+FLOAT_KERNEL(RL_F32, f32)
+FLOAT_KERNEL(RL_F16, f16)
+FLOAT_KERNEL(RL_BF16, bf16)
+
+/* Blocks of 32 with so many lines of units, and tiles for stored quants. */
+#define FEW_OF(format, body)                                                                                 \
+    FEW_TILES(few_##format, body)                                                                            \
+    static tile_fn *const few_##format[] = {few_##format##_1, few_##format##_2, few_##format##_3,            \
+                                            few_##format##_4};
+#define BLOCK_KERNEL(FORMAT, format, offset, lines, minimum, tiles, quants)                                  \
+    static void unpack_##format(step *s, size_t half, const char *panel, size_t first, size_t columns,       \
+                                bool all)                                                                    \
+    {                                                                                                        \
+        unpack_blocks(s, half, panel, first, columns, all, lines, minimum, quants);                          \
+    }                                                                                                        \
+    FEW_OF(format, FEW_##format)                                                                             \
+    KERNEL(FORMAT, format, offset, STEP, tiles, few_##format)
+#define FEW_q8_0(n) tile_blocks(t, n, 8, false, line_q8_0)
+#define FEW_q4_0(n) tile_blocks(t, n, 4, false, line_nibbles)
+#define FEW_q4_1(n) tile_blocks(t, n, 4, true, line_nibbles)
+#define FEW_q5_0(n) tile_blocks(t, n, 5, false, line_five_bits)
+#define FEW_q5_1(n) tile_blocks(t, n, 5, true, line_five_bits)
+BLOCK_KERNEL(RL_Q8_0, q8_0, 128, 8, false, b32, line_q8_0)
+BLOCK_KERNEL(RL_Q4_0, q4_0, 8, 4, false, b32, line_nibbles)
+BLOCK_KERNEL(RL_Q4_1, q4_1, 0, 4, true, b32_min, line_nibbles)
+BLOCK_KERNEL(RL_Q5_0, q5_0, 16, 5, false, b32, line_five_bits)
+BLOCK_KERNEL(RL_Q5_1, q5_1, 0, 5, true, b32_min, line_five_bits)
+
+#define K_KERNEL(FORMAT, format, offset, lines, minimum, tiles, quants, scales)                              \
+    static void unpack_##format(step *s, size_t half, const char *panel, size_t first, size_t columns,       \
+                                bool all)                                                                    \
+    {                                                                                                        \
+        (void)columns;                                                                                       \
+        unpack_k(s, half, panel, first, all, lines, minimum, quants, scales);                                \
+    }                                                                                                        \
+    FEW_OF(format, FEW_##format)                                                                             \
+    KERNEL(FORMAT, format, offset, K_STEP, tiles, few_##format)
+#define FEW_q2_K(n) tile_k(t, n, 16, 20, true, line_q2_K)
+#define FEW_q3_K(n) tile_k(t, n, 16, 27, false, line_q3_K)
+#define FEW_q4_K(n) tile_k(t, n, 32, 35, true, line_q4_K)
+#define FEW_q5_K(n) tile_k(t, n, 32, 43, true, line_q5_K)
+#define FEW_q6_K(n) tile_k(t, n, 16, 52, false, line_q6_K)
+K_KERNEL(RL_Q2_K, q2_K, 0, 20, true, k16_min, line_q2_K, scales_q2_K)
+K_KERNEL(RL_Q3_K, q3_K, 4, 27, false, k16, line_q3_K, scales_q3_K)
+K_KERNEL(RL_Q4_K, q4_K, 0, 35, true, k32_min, line_q4_K, scales_k4)
+K_KERNEL(RL_Q5_K, q5_K, 0, 43, true, k32_min, line_q5_K, scales_k4)
+K_KERNEL(RL_Q6_K, q6_K, 32, 52, false, k16, line_q6_K, scales_q6_K)
+
+#define NEEDS (RL_CPU_AVX2 | RL_CPU_AVX512)
+static const rl_gemm rows[] = {
+    {{"gemm_f32_avx512", RL_AVX512, NEEDS},  RL_F32,  RL_PANELS, RL_ACT_F32, gemm_f32 },
+    {{"gemm_f16_avx512", RL_AVX512, NEEDS},  RL_F16,  RL_PANELS, RL_ACT_F32, gemm_f16 },
+    {{"gemm_bf16_avx512", RL_AVX512, NEEDS}, RL_BF16, RL_PANELS, RL_ACT_F32, gemm_bf16},
+    {{"gemm_q8_0_avx512", RL_AVX512, NEEDS}, RL_Q8_0, RL_PANELS, RL_ACT_Q8,  gemm_q8_0},
+    {{"gemm_q4_0_avx512", RL_AVX512, NEEDS}, RL_Q4_0, RL_PANELS, RL_ACT_Q8,  gemm_q4_0},
+    {{"gemm_q4_1_avx512", RL_AVX512, NEEDS}, RL_Q4_1, RL_PANELS, RL_ACT_Q8,  gemm_q4_1},
+    {{"gemm_q5_0_avx512", RL_AVX512, NEEDS}, RL_Q5_0, RL_PANELS, RL_ACT_Q8,  gemm_q5_0},
+    {{"gemm_q5_1_avx512", RL_AVX512, NEEDS}, RL_Q5_1, RL_PANELS, RL_ACT_Q8,  gemm_q5_1},
+    {{"gemm_q2_K_avx512", RL_AVX512, NEEDS}, RL_Q2_K, RL_PANELS, RL_ACT_Q8K, gemm_q2_K},
+    {{"gemm_q3_K_avx512", RL_AVX512, NEEDS}, RL_Q3_K, RL_PANELS, RL_ACT_Q8K, gemm_q3_K},
+    {{"gemm_q4_K_avx512", RL_AVX512, NEEDS}, RL_Q4_K, RL_PANELS, RL_ACT_Q8K, gemm_q4_K},
+    {{"gemm_q5_K_avx512", RL_AVX512, NEEDS}, RL_Q5_K, RL_PANELS, RL_ACT_Q8K, gemm_q5_K},
+    {{"gemm_q6_K_avx512", RL_AVX512, NEEDS}, RL_Q6_K, RL_PANELS, RL_ACT_Q8K, gemm_q6_K},
+};
+const rl_gemm_table rl_gemm_avx512 = {rows, RL_COUNT(rows)};

@@ -1,0 +1,104 @@
+/* lora.h - low-rank adapters on top of a product: Y = W X + sum over adapters a of s_a B_a (A_a X).
+ *
+ * An adapter of rank r adds r (m + k) weights to m k: 1.6 % of a 2048x2048 matrix at rank 16, 5.6 % of its bytes where
+ * they are f16 beside q4_0. What makes adapters dear in practice is not this but the passes round it: two more
+ * products, a scaling and an addition for each matrix, each with its barrier and its trip through memory. Here there
+ * are two steps and one barrier:
+ *
+ *   down  H = s A X, [n][ranks]: small, once for all of the matrix's rows (and for every matrix that has the same X)
+ *   -- barrier --
+ *   up    right after W's product of a few panels of rows, while their results are in the L1 cache: Y += B H there
+ *
+ * A [rank][k] is read as adapter files store it: rows, a dot product each. B [m][rank] is short and wide the wrong
+ * way: rows of sixteen numbers, with a sum across lanes at the end of each. In panels (base/panels.h; packing moves
+ * bytes, and an adapter is small) a lane is a row of Y, and no such sum is left.
+ *
+ * Tokens of one batch may belong to different adapters: runs of tokens of the same one go through the kernels together.
+ * So sort a batch by adapter where there is a choice. */
+#ifndef RL_LORA_H
+#define RL_LORA_H
+
+#include "base/status.h"
+#include "gemm/gemm.h"
+#include "gemv/gemv.h"
+
+enum { RL_LORA_ADAPTERS_MAX = 4, RL_LORA_RANK_MAX = 256, RL_LORA_NONE = 0xff };
+
+/* ---- kernels ---- */
+
+/* h [n][ldh] = scale * A x: token t's at h + t * ldh, `rank` of them, overwritten.
+ *   a  [rank][k]         rows, aligned to its element
+ *   x  [n] floats of k   token t's at x + t * x_stride bytes (base/act.h, RL_ACT_F32)
+ * A result depends neither on which other ranks or tokens are in the call nor on how many. */
+typedef void rl_lora_down_fn(float *restrict h, size_t ldh, const void *restrict a, const void *restrict x,
+                             size_t x_stride, size_t rank, size_t n, size_t k, float scale);
+
+/* y [n][ldy] += B h, m of each token.
+ *   b  panels of [m][rank]   RL_LINE aligned; of a panel's columns past `rank` nothing is read
+ * A result depends neither on which other rows or tokens are in the call nor on how many; its terms are added one
+ * after another. */
+typedef void rl_lora_up_fn(float *restrict y, size_t ldy, const void *restrict b, const float *restrict h,
+                           size_t ldh, size_t m, size_t n, size_t rank);
+
+typedef struct {
+    rl_kernel base;
+    rl_format format; /* of A and B */
+    rl_lora_down_fn *down;
+    rl_lora_up_fn *up;
+} rl_lora;
+
+/* The best kernels a CPU mask can run; NULL for another format than f32 and f16. */
+const rl_lora *rl_lora_find(rl_format format, uint32_t cpu);
+
+/* Every kernel built, in a fixed order; NULL past the last. */
+const rl_lora *rl_lora_at(size_t i);
+
+typedef struct {
+    const rl_lora *rows;
+    size_t n;
+} rl_lora_table;
+extern const rl_lora_table rl_lora_scalar, rl_lora_avx2, rl_lora_avx512;
+
+/* ---- a matrix with its adapters ---- */
+
+/* The data are borrowed. */
+typedef struct {
+    rl_matrix a; /* [rank][k], RL_ROWS */
+    rl_matrix b; /* [m][rank], RL_PANELS, of the same format */
+    float scale; /* alpha / rank, most often */
+} rl_lora_adapter;
+
+typedef struct {
+    rl_matrix w;
+    const rl_gemv *one;
+    const rl_gemm *many; /* one token and several; `one` is NULL where `many` is of a wider tier */
+    const rl_lora *kernel[RL_LORA_ADAPTERS_MAX];
+    rl_lora_adapter adapter[RL_LORA_ADAPTERS_MAX];
+    size_t n_adapters;
+    size_t ranks; /* all together */
+} rl_lora_plan;
+
+/* Kernels for W and 1 to RL_LORA_ADAPTERS_MAX adapters of rank 1 to RL_LORA_RANK_MAX. Errors: RL_ERR_ARG where shapes,
+ * formats or layouts do not go together, or no kernel takes them. */
+rl_status rl_lora_plan_init(rl_lora_plan *plan, const rl_matrix *w, const rl_lora_adapter *adapters,
+                            size_t n_adapters, uint32_t cpu, rl_error *err);
+
+/* What h takes for n tokens: rows of plan->ranks floats, RL_LINE aligned. */
+size_t rl_lora_scratch_bytes(const rl_lora_plan *plan, size_t n);
+
+/* In what follows `which` says for each token which adapter is its own, RL_LORA_NONE for none; where `which` is NULL
+ * all adapters apply to every token. */
+
+/* The first step, of ranks [first, last) of all adapters' together. Threads take a share of the ranks or of the
+ * tokens, and meet before the second step; or each computes all of them, in a scratch of its own. */
+void rl_lora_down(const rl_lora_plan *plan, const uint8_t *which, float *h, const void *x, size_t x_stride,
+                  size_t n, size_t first, size_t last);
+
+/* The second: rows [row, row + m) of y = W X and the adapters' part of them. `y` is where token 0's row 0 goes; `act`
+ * are the activations as W's kernel takes them. row is a multiple of RL_PANEL_ROWS (better of 2 * RL_PANEL_ROWS).
+ * Precision, beyond that of W's product: with R the ranks added,
+ *   (k + R + 16) * FLT_EPSILON * sum |s b a x| + R * FLT_EPSILON * |W x|     (derived in tests/test_lora.c) */
+void rl_lora_product(const rl_lora_plan *plan, const uint8_t *which, float *y, size_t ldy, const void *act,
+                     size_t act_stride, const float *h, size_t row, size_t m, size_t n);
+
+#endif

@@ -1,0 +1,242 @@
+/* gemv_panels_avx512.c - sixteen rows at a time, a lane each: no sum ever crosses lanes.
+ *
+ * A line of a panel (base/panels.h) holds four quants, or eight nibbles, of each of sixteen rows. vpdpbusd multiplies
+ * each lane's four bytes by four activations that are the same for all lanes, a dword broadcast from memory, which
+ * costs a load and nothing else, and adds them to the lane's int32. When a block is done, the sixteen sums become
+ * floats, and one multiply-add applies the sixteen scales. Rows as a file stores them take some three instructions
+ * for the same bytes that one load and one vpdpbusd cover here.
+ *
+ * Offsets cost nothing: vpdpbusd wants the weights unsigned, and a sum of (q - 8) x that starts at -8 sum(x) needs no
+ * subtraction. Nor do high nibbles cost a shift: q & 0xf0 is sixteen times the nibble and still a byte, so the high
+ * nibbles have a sum of their own, and it is shifted down once a block. A fifth bit would not fit there, so the formats
+ * of five bits do shift. Their bits are the bytes of one dword a row: spread over the lane by vpshufb, tested against
+ * a bit each, and added by mask.
+ *
+ * Memory: lines are read one after another, in one stream, for that is what the hardware's prefetchers follow; two
+ * panels at once share their broadcasts and are faster from the caches, but a quarter slower from memory. Where a loop
+ * takes few instructions a line (q8_0, the floats), the core's own lookahead and those prefetchers suffice, and
+ * prefetch instructions only take load slots. Nibbles take more, and there each block asks for what comes AHEAD bytes
+ * later, past the end of the panel into the next, and past the matrix into whatever follows it: with luck the next
+ * tensor, and a prefetch cannot fault.
+ *
+ * Every row is computed by the same instructions wherever it lies; the last panel's missing rows are computed and not
+ * stored. */
+#include "base/x86_avx512.h"
+#include "gemv/gemv.h"
+
+enum { AHEAD = 8192, LINE = 64 };
+
+/* Sixteen half floats. */
+static inline __m512 scales(const char *p) { return _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)p)); }
+
+/* Four activations to all lanes. */
+static inline __m512i four(const int8_t *q)
+{
+    int32_t x;
+    memcpy(&x, q, sizeof x);
+    return _mm512_set1_epi32(x);
+}
+
+static inline __m512i line(const char *p, size_t i) { return _mm512_load_si512(p + LINE * i); }
+
+/* A line for two uses. Left to itself GCC loads it in each of them, and loads are what is scarce. */
+static inline __m512i kept_line(const char *p, size_t i)
+{
+    __m512i v = line(p, i);
+    __asm__("" : "+v"(v));
+    return v;
+}
+
+/* ---- dot products of a block: sixteen rows, 32 activations; two sums, for an addition takes four cycles ---- */
+
+typedef __m512i dot_fn(const char *quants, const int8_t *q, __m512i sum);
+
+static inline __m512i dot_q8_0(const char *quants, const int8_t *q, __m512i sum)
+{
+    const __m512i flip = _mm512_set1_epi8((char)0x80);
+    __m512i odd = _mm512_setzero_si512();
+    for (size_t i = 0; i < 8; i += 2) {
+        sum = _mm512_dpbusd_epi32(sum, _mm512_xor_si512(line(quants, i), flip), four(q + 4 * i));
+        odd = _mm512_dpbusd_epi32(odd, _mm512_xor_si512(line(quants, i + 1), flip), four(q + 4 * i + 4));
+    }
+    return _mm512_add_epi32(sum, odd);
+}
+
+static inline __m512i dot_nibbles(const char *quants, const int8_t *q, __m512i sum)
+{
+    const __m512i low = _mm512_set1_epi8(0x0f), high = _mm512_set1_epi8((char)0xf0);
+    __m512i sixteenfold = _mm512_setzero_si512();
+    for (size_t i = 0; i < 4; i++) {
+        const __m512i v = kept_line(quants, i);
+        sum = _mm512_dpbusd_epi32(sum, _mm512_and_si512(v, low), four(q + 4 * i));
+        sixteenfold = _mm512_dpbusd_epi32(sixteenfold, _mm512_and_si512(v, high), four(q + 16 + 4 * i));
+    }
+    return _mm512_add_epi32(sum, _mm512_srai_epi32(sixteenfold, 4));
+}
+
+/* Bits 4 i to 4 i + 3 of each lane, as 16 or nothing added to the lane's four bytes. `i` is a constant once unrolled. */
+static inline __m512i with_fifth_bits(__m512i nibbles, __m512i bits, size_t i)
+{
+    const __m512i byte = _mm512_add_epi8(
+        _mm512_broadcast_i32x4(_mm_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12)),
+        _mm512_set1_epi8((char)(i / 2)));
+    const __m512i test = _mm512_set1_epi32(i % 2 == 0 ? 0x08040201 : (int)0x80402010);
+    const __mmask64 set = _mm512_test_epi8_mask(_mm512_shuffle_epi8(bits, byte), test);
+    return _mm512_mask_add_epi8(nibbles, set, nibbles, _mm512_set1_epi8(16));
+}
+
+/* The line of fifth bits, then four of nibbles. */
+static inline __m512i dot_five_bits(const char *quants, const int8_t *q, __m512i sum)
+{
+    const __m512i low = _mm512_set1_epi8(0x0f), bits = line(quants, 0);
+    __m512i upper = _mm512_setzero_si512();
+    for (size_t i = 0; i < 4; i++) {
+        const __m512i v = kept_line(quants, 1 + i);
+        const __m512i q0 = _mm512_and_si512(v, low), q1 = _mm512_and_si512(_mm512_srli_epi16(v, 4), low);
+        sum = _mm512_dpbusd_epi32(sum, with_fifth_bits(q0, bits, i), four(q + 4 * i));
+        upper = _mm512_dpbusd_epi32(upper, with_fifth_bits(q1, bits, 4 + i), four(q + 16 + 4 * i));
+    }
+    return _mm512_add_epi32(sum, upper);
+}
+
+/* ---- blocks of 32 ---- */
+
+/* What a format is to the loops below: constants where they are called, and inlined. */
+typedef struct {
+    size_t quants; /* bytes of sixteen rows' quants of a block */
+    bool minimum;  /* a line of halves is d and m of one block, and not d of two */
+    int offset;    /* taken off every quant */
+    bool prefetch;
+    dot_fn *dot;
+} blocks_of;
+
+/* Adds block b to the rows' sums: d dx dot, and m dx s where there is a minimum. */
+static inline __attribute__((always_inline)) __m512
+add_block(__m512 sum, const char *halves, const char *quants, const rl_act_view *a, size_t b, blocks_of f)
+{
+    if (f.prefetch) rl_prefetch(quants + AHEAD, f.quants);
+    const int32_t s = ((const int32_t *)a->s)[b];
+    const __m512 dx = _mm512_set1_ps(a->d[b]);
+    /* s fits a word of its lane, so that one madd multiplies it */
+    const __m512i start = _mm512_madd_epi16(_mm512_set1_epi32(s), _mm512_set1_epi32(-f.offset & 0xffff));
+    const __m512 dot = _mm512_cvtepi32_ps(f.dot(quants, a->q + 32 * b, start));
+    sum = _mm512_fmadd_ps(dot, _mm512_mul_ps(scales(halves), dx), sum);
+    if (!f.minimum) return sum;
+    return _mm512_fmadd_ps(scales(halves + LINE / 2), _mm512_mul_ps(dx, _mm512_set1_ps((float)s)), sum);
+}
+
+static inline __attribute__((always_inline)) void gemv_blocks(float *restrict y, const void *restrict w,
+                                                              const void *restrict x, size_t m, size_t k,
+                                                              blocks_of f)
+{
+    const rl_act_view a = rl_act_open(RL_ACT_Q8, x, k);
+    const size_t blocks = k / 32, group = f.minimum ? 1 : 2, group_bytes = LINE + group * f.quants;
+    const char *p = w;
+    for (size_t first = 0; first < m; first += RL_PANEL_ROWS) {
+        __m512 sum = _mm512_setzero_ps();
+        size_t b = 0;
+        for (; b + group <= blocks; b += group, p += group_bytes) {
+            if (f.prefetch) rl_prefetch(p + AHEAD, LINE);
+            for (size_t i = 0; i < group; i++)
+                sum = add_block(sum, p + LINE / 2 * i, p + LINE + f.quants * i, &a, b + i, f);
+        }
+        if (b < blocks) { /* the group's second block is not the row's */
+            sum = add_block(sum, p, p + LINE, &a, b, f);
+            p += group_bytes;
+        }
+        _mm512_mask_storeu_ps(y + first, rl_mask16(m - first), sum);
+    }
+}
+
+static void gemv_q8_0(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
+{
+    gemv_blocks(y, w, x, m, k, (blocks_of){8 * LINE, false, 128, false, dot_q8_0});
+}
+
+static void gemv_q4_0(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
+{
+    gemv_blocks(y, w, x, m, k, (blocks_of){4 * LINE, false, 8, true, dot_nibbles});
+}
+
+static void gemv_q4_1(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
+{
+    gemv_blocks(y, w, x, m, k, (blocks_of){4 * LINE, true, 0, true, dot_nibbles});
+}
+
+static void gemv_q5_0(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
+{
+    gemv_blocks(y, w, x, m, k, (blocks_of){5 * LINE, false, 16, true, dot_five_bits});
+}
+
+static void gemv_q5_1(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
+{
+    gemv_blocks(y, w, x, m, k, (blocks_of){5 * LINE, true, 0, true, dot_five_bits});
+}
+
+/* ---- f32, f16, bf16: a column of sixteen rows times one activation, eight sums to hide the latency of the add ---- */
+
+enum { GROUP = 32, SUMS = 8 };
+
+/* Column j of a group. */
+typedef __m512 column_fn(const char *group, size_t j);
+
+static inline __m512 column_f32(const char *group, size_t j) { return _mm512_load_ps(group + LINE * j); }
+static inline __m512 column_f16(const char *group, size_t j) { return scales(group + LINE / 2 * j); }
+static inline __m512 column_bf16(const char *group, size_t j)
+{
+    const __m512i pair = line(group, j / 2); /* the even column in the lower half of each lane */
+    return _mm512_castsi512_ps(j % 2 == 0 ? _mm512_slli_epi32(pair, 16)
+                                          : _mm512_and_si512(pair, _mm512_set1_epi32((int)0xffff0000)));
+}
+
+static inline __attribute__((always_inline)) void gemv_float(float *restrict y, const void *restrict w,
+                                                             const void *restrict x, size_t m, size_t k,
+                                                             size_t size, column_fn *column)
+{
+    const size_t group_bytes = GROUP * RL_PANEL_ROWS * size;
+    const char *p = w;
+    for (size_t first = 0; first < m; first += RL_PANEL_ROWS) {
+        __m512 sum[SUMS], rest = _mm512_setzero_ps();
+        for (size_t i = 0; i < SUMS; i++) sum[i] = _mm512_setzero_ps();
+        const float *xf = x;
+        size_t left = k;
+        for (; left >= GROUP; left -= GROUP, xf += GROUP, p += group_bytes) {
+            for (size_t j = 0; j < GROUP; j += SUMS)
+                for (size_t i = 0; i < SUMS; i++)
+                    sum[i] = _mm512_fmadd_ps(column(p, j + i), _mm512_set1_ps(xf[j + i]), sum[i]);
+        }
+        for (size_t j = 0; j < left; j++) rest = _mm512_fmadd_ps(column(p, j), _mm512_set1_ps(xf[j]), rest);
+        if (left > 0) p += group_bytes;
+        for (size_t n = SUMS / 2; n > 0; n /= 2)
+            for (size_t i = 0; i < n; i++) sum[i] = _mm512_add_ps(sum[i], sum[i + n]);
+        _mm512_mask_storeu_ps(y + first, rl_mask16(m - first), _mm512_add_ps(sum[0], rest));
+    }
+}
+
+static void gemv_f32(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
+{
+    gemv_float(y, w, x, m, k, sizeof(float), column_f32);
+}
+
+static void gemv_f16(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
+{
+    gemv_float(y, w, x, m, k, sizeof(rl_f16), column_f16);
+}
+
+static void gemv_bf16(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
+{
+    gemv_float(y, w, x, m, k, sizeof(rl_bf16), column_bf16);
+}
+
+#define NEEDS (RL_CPU_AVX2 | RL_CPU_AVX512)
+static const rl_gemv rows[] = {
+    {{"gemv_f32_panels_avx512", RL_AVX512, NEEDS},  RL_F32,  RL_PANELS, RL_ACT_F32, gemv_f32 },
+    {{"gemv_f16_panels_avx512", RL_AVX512, NEEDS},  RL_F16,  RL_PANELS, RL_ACT_F32, gemv_f16 },
+    {{"gemv_bf16_panels_avx512", RL_AVX512, NEEDS}, RL_BF16, RL_PANELS, RL_ACT_F32, gemv_bf16},
+    {{"gemv_q8_0_panels_avx512", RL_AVX512, NEEDS}, RL_Q8_0, RL_PANELS, RL_ACT_Q8,  gemv_q8_0},
+    {{"gemv_q4_0_panels_avx512", RL_AVX512, NEEDS}, RL_Q4_0, RL_PANELS, RL_ACT_Q8,  gemv_q4_0},
+    {{"gemv_q4_1_panels_avx512", RL_AVX512, NEEDS}, RL_Q4_1, RL_PANELS, RL_ACT_Q8,  gemv_q4_1},
+    {{"gemv_q5_0_panels_avx512", RL_AVX512, NEEDS}, RL_Q5_0, RL_PANELS, RL_ACT_Q8,  gemv_q5_0},
+    {{"gemv_q5_1_panels_avx512", RL_AVX512, NEEDS}, RL_Q5_1, RL_PANELS, RL_ACT_Q8,  gemv_q5_1},
+};
+const rl_gemv_table rl_gemv_panels_avx512 = {rows, RL_COUNT(rows)};

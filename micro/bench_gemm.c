@@ -1,0 +1,230 @@
+/* bench_gemm.c - Y = W X for several tokens at the shapes of a real model: a few tokens that are verified together, and
+ * prompts.
+ *
+ * Timed: run() alone, on each thread's share of the rows, and with several threads the barrier that ends the product.
+ * Weights come from a ring larger than the last-level cache, as a layer's do, packed for the kernel that reads them;
+ * tokens are quantised before. Bytes are those of the weights, operations two a weight and token. Every case is a
+ * percentage of the peak of the tier's multiply-add. A few tokens cost what it costs to read the weights, so they are
+ * also one of the read bandwidth; and only they have a scalar case to refer to, which takes seconds for a prompt. */
+#include "base/mem.h"
+#include "bench_gemm_lora.h"
+#include "gemm/gemm.h"
+#include "gemv/gemv_exact.h"
+#include "ops/ops.h"
+#include "perf/barrier.h"
+#include "program.h"
+#include "quant/quantize.h"
+#include "ring.h"
+#include "shapes.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { ROW_UNIT = 2 * RL_PANEL_ROWS, CHECK_ROWS = 64, FEW_TOKENS = 8 };
+
+typedef struct {
+    size_t llc_bytes; /* of the last-level cache */
+    const rl_gemm *kern;
+    rl_matrix w; /* without its data, of which there are several */
+    size_t n;
+    /* made by setup */
+    char *rows; /* CHECK_ROWS of them as a file stores them: the matrix repeats these */
+    rl_ring weights;
+    char *x;
+    size_t x_stride;
+    float *y;
+} gemm_case;
+
+static void teardown(void *arg)
+{
+    gemm_case *c = arg;
+    rl_ring_free(&c->weights);
+    rl_free(c->rows);
+    rl_free(c->x);
+    rl_free(c->y);
+    c->rows = c->x = NULL;
+    c->y = NULL;
+}
+
+/* The different rows, and the tokens, all quantised from numbers that look like a layer's. */
+static void make_content(const gemm_case *c, float *scratch)
+{
+    const size_t k = c->w.cols, row_bytes = rl_row_bytes(c->w.format, k);
+    for (size_t r = 0; r < CHECK_ROWS; r++) {
+        rl_fill_normal(scratch, k, 1 / sqrtf((float)k), r + 1);
+        rl_quantize_find(c->w.format, 0)->run(c->rows + r * row_bytes, scratch, k);
+    }
+    for (size_t t = 0; t < c->n; t++) {
+        rl_fill_normal(scratch, k, 1, 99 + t);
+        rl_ops_best(0).quantize[c->kern->act](c->x + t * c->x_stride, scratch, k);
+    }
+}
+
+/* The matrix repeats its first rows: a kernel cannot tell, and quantising is slow. */
+static void fill_matrix(const gemm_case *c, char *data)
+{
+    const size_t row_bytes = rl_row_bytes(c->w.format, c->w.cols);
+    const size_t step = c->w.layout == RL_PANELS ? RL_PANEL_ROWS : 1;
+    const rl_matrix w = {c->w.format, c->w.layout, c->w.rows, c->w.cols, NULL};
+    for (size_t r = 0; r < w.rows; r += step) {
+        const rl_matrix before = {w.format, w.layout, r, w.cols, NULL};
+        char *const to = data + rl_matrix_bytes(&before);
+        const char *from = c->rows + r % CHECK_ROWS * row_bytes;
+        if (w.layout == RL_PANELS)
+            rl_panel_pack(to, from, w.format, w.rows - r < step ? w.rows - r : step, w.cols);
+        else
+            memcpy(to, from, row_bytes);
+    }
+}
+
+static rl_status setup(void *arg, rl_error *err)
+{
+    gemm_case *c = arg;
+    const size_t bytes = rl_matrix_bytes(&c->w), k = c->w.cols;
+    char *w = rl_pages_alloc(bytes);
+    float *scratch = rl_alloc(k * sizeof *scratch);
+    c->x_stride = rl_act_bytes(c->kern->act, k);
+    c->rows = rl_alloc(CHECK_ROWS * rl_row_bytes(c->w.format, k));
+    c->x = rl_alloc(c->n * c->x_stride);
+    c->y = rl_alloc(c->n * c->w.rows * sizeof *c->y);
+    rl_status status = RL_OK;
+    if (w == NULL || scratch == NULL || c->rows == NULL || c->x == NULL || c->y == NULL) {
+        status = rl_fail(err, RL_ERR_MEMORY, "out of memory for %zux%zu and %zu tokens", c->w.rows, k, c->n);
+    } else {
+        make_content(c, scratch);
+        fill_matrix(c, w);
+        status = rl_ring_fill(&c->weights, c->llc_bytes, true, w, bytes, err);
+    }
+    rl_pages_free(w, bytes);
+    rl_free(scratch);
+    if (status != RL_OK) teardown(c);
+    return status;
+}
+
+/* Token t's results: those of the first rows against exact arithmetic within the kernel's bound. */
+static rl_status verify_token(const gemm_case *c, size_t t, double *worst, double *largest, rl_error *err)
+{
+    const rl_gemv *exact = rl_gemv_find(c->w.format, RL_ROWS, 0);
+    const size_t row_bytes = rl_row_bytes(c->w.format, c->w.cols);
+    for (size_t r = 0; r < CHECK_ROWS; r++) {
+        double value, bound;
+        const double got = (double)c->y[t * c->w.rows + r];
+        rl_gemv_exact_row(exact, c->rows + r * row_bytes, c->x + t * c->x_stride, c->w.cols, &value, &bound);
+        if (!(fabs(got - value) <= bound))
+            return rl_fail(err, RL_ERR_FORMAT, "token %zu row %zu: expected %g within %g, got %g", t, r,
+                           value, bound, got);
+        *worst = fmax(*worst, fabs(got - value));
+        *largest = fmax(*largest, fabs(value));
+    }
+    return RL_OK;
+}
+
+/* Three tokens against exact arithmetic; every token's other rows against the first ones, of which they are copies.
+ * max_error: the largest difference from exact, as a part of the largest result. */
+static rl_status verify(void *arg, double *max_error, rl_error *err)
+{
+    const gemm_case *c = arg;
+    const size_t m = c->w.rows, tokens[] = {0, c->n / 2, c->n - 1};
+    double worst = 0, largest = 0;
+    c->kern->run(c->y, m, c->weights.data, c->x, c->x_stride, m, c->n, c->w.cols);
+    for (size_t i = 0; i < RL_COUNT(tokens); i++) {
+        const rl_status status = verify_token(c, tokens[i], &worst, &largest, err);
+        if (status != RL_OK) return status;
+    }
+    for (size_t t = 0; t < c->n; t++)
+        for (size_t r = CHECK_ROWS; r < m; r++)
+            if (memcmp(&c->y[t * m + r], &c->y[t * m + r % CHECK_ROWS], sizeof *c->y) != 0)
+                return rl_fail(err, RL_ERR_FORMAT,
+                               "token %zu row %zu: got %g, but %g for the same row at %zu", t, r,
+                               (double)c->y[t * m + r], (double)c->y[t * m + r % CHECK_ROWS], r % CHECK_ROWS);
+    *max_error = worst / largest;
+    return RL_OK;
+}
+
+static void run(rl_state *st)
+{
+    const gemm_case *c = st->arg;
+    const size_t m = c->w.rows, units = (m + ROW_UNIT - 1) / ROW_UNIT;
+    const size_t begin = units * st->thread / st->threads * ROW_UNIT;
+    const size_t last = units * (st->thread + 1) / st->threads * ROW_UNIT, end = last < m ? last : m;
+    const rl_matrix before = {c->w.format, c->w.layout, begin, c->w.cols, NULL};
+    const size_t offset = rl_matrix_bytes(&before);
+    size_t slot = 0;
+    while (rl_state_next(st)) {
+        const char *w = rl_ring_next(&c->weights, &slot);
+        if (begin < end)
+            c->kern->run(c->y + begin, m, w + offset, c->x, c->x_stride, end - begin, c->n, c->w.cols);
+        rl_keep(c->y);
+        if (st->threads > 1) rl_state_barrier(st);
+    }
+}
+
+static void add_case(rl_program *p, const rl_part *part, const rl_gemm *kern, const rl_shape *shape, size_t n,
+                     size_t threads)
+{
+    const bool few = n <= FEW_TOKENS;
+    if (kern->base.isa == RL_SCALAR && !few) return;
+    gemm_case *c = rl_program_case(p, sizeof *c);
+    char name[128], reference[128], label[96];
+    const char *format = rl_format_name(kern->format);
+    if (c == NULL) return;
+    *c = (gemm_case){
+        .llc_bytes = p->llc_bytes,
+        .kern = kern,
+        .w = {kern->format, kern->layout, shape->m, shape->k, NULL},
+        .n = n
+    };
+    snprintf(name, sizeof name, "gemm/%s/%s/%zux%zu/n:%zu", format, rl_isa_name(kern->base.isa), shape->m,
+             shape->k, n);
+    snprintf(reference, sizeof reference, "gemm/%s/scalar/%zux%zu/n:%zu", format, shape->m, shape->k, n);
+    snprintf(label, sizeof label, "%s: %s", kern->base.name, shape->use);
+    rl_suite_add(p->suite, &(rl_case){
+                               .name = name,
+                               .skip = part->skip,
+                               .run = run,
+                               .arg = c,
+                               .setup = setup,
+                               .teardown = teardown,
+                               .verify = verify,
+                               .threads = threads,
+                               .bytes = (double)(shape->m * rl_row_bytes(kern->format, shape->k)),
+                               .items = (double)n,
+                               .flops = 2.0 * (double)shape->m * (double)shape->k * (double)n,
+                               .isa = rl_isa_name(kern->base.isa),
+                               .cache = rl_cache_name[RL_COLD],
+                               .label = label,
+                               .reference = kern->base.isa == RL_SCALAR || !few ? NULL : reference,
+                               .reference_only = part->reference_only,
+                               .bandwidth_yardstick = few ? "read" : NULL,
+                               .peak_yardstick = kern->act == RL_ACT_F32 ? "fma_f32" : "dot_i8",
+                           });
+}
+
+/* A layer's matrices: the largest with all numbers of tokens, the others with a few and with a prompt. */
+static void add_kernel(rl_program *p, const rl_part *part, const rl_gemm *kern)
+{
+    static const size_t tokens[] = {2, 4, 8, 32, 128, 512};
+    for (const rl_shape *shape = rl_tinyllama_shapes; shape->use != NULL; shape++) {
+        const bool every = shape->m == 5632, layer = shape->m <= 5632;
+        for (size_t i = 0; i < RL_COUNT(tokens) && layer; i++)
+            for (size_t t = 0; t < p->n_threads && (every || tokens[i] == 8 || tokens[i] == 128); t++)
+                add_case(p, part, kern, shape, tokens[i], p->threads[t]);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    rl_program p;
+    int exit_code;
+    const rl_program_config config = {.family = "gemm", .axes = RL_AXIS_ISA | RL_AXIS_THREADS};
+    if (!rl_program_open(&p, &config, argc, argv, &exit_code)) return exit_code;
+    const rl_gemm *kern;
+    for (size_t i = 0; (kern = rl_gemm_at(i)) != NULL; i++) {
+        rl_part part;
+        const rl_gemm *best = rl_gemm_find(kern->format, RL_PANELS, p.cpu); /* whatever the layout */
+        if (best == NULL) best = rl_gemm_find(kern->format, RL_ROWS, p.cpu);
+        if (rl_program_part(&p, &kern->base, &best->base, &part)) add_kernel(&p, &part, kern);
+    }
+    rl_gemm_lora_cases(&p);
+    return rl_program_run(&p);
+}

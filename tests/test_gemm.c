@@ -1,0 +1,260 @@
+/* test_gemm.c - every kernel for several tokens against exact arithmetic, and against itself: a result is the same, bit
+ * for bit, however many tokens and rows share the call.
+ *
+ * The bound is gemv.h's, derived in tests/test_gemv.c: a result is one row times one token's activations, and how many
+ * of them a call computes adds no rounding. Exact arithmetic is slow, so it judges one call of every shape that a tile
+ * can have; calls of other numbers of tokens are judged by having the same bits. */
+#include "util_matrix.h"
+
+#include "gemm/gemm.h"
+#include "gemv/gemv_exact.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A problem and the results of a call: y's rows are apart, and what is between them is marked. */
+typedef struct {
+    const rl_gemm *kern;
+    size_t m, n, k, x_stride, ldy;
+    char *rows; /* as GGUF stores them; owned */
+    util_guard w, x, y;
+} problem;
+
+enum { GAP = 3 };
+#define MARK 0x7fc0dead /* a NaN that no kernel computes */
+
+static void mark_results(problem *p)
+{
+    for (size_t i = 0; i < p->y.bytes / sizeof(float); i++) ((uint32_t *)p->y.data)[i] = MARK;
+}
+
+static problem make_problem(const rl_gemm *kern, size_t m, size_t n, size_t k, uint64_t seed)
+{
+    util_rng rng = {seed};
+    problem p = {
+        .kern = kern, .m = m, .n = n, .k = k, .x_stride = rl_act_bytes(kern->act, k), .ldy = m + GAP};
+    p.rows = rl_alloc(m * rl_row_bytes(kern->format, k));
+    assert_non_null(p.rows);
+    p.x = util_guard_after(n * p.x_stride);
+    p.y = util_guard_after(((n - 1) * p.ldy + m) * sizeof(float));
+    util_fill_weights(p.rows, kern->format, m * k, &rng);
+    memset(p.x.data, 0xff, p.x.bytes); /* NaN where a section is longer than what is in it */
+    for (size_t t = 0; t < n; t++) util_fill_act((char *)p.x.data + t * p.x_stride, kern->act, k, &rng);
+    p.w = util_lay_out(p.rows, kern->format, kern->layout, m, k);
+    mark_results(&p);
+    return p;
+}
+
+static void free_problem(problem *p)
+{
+    util_guard_free(&p->y);
+    util_guard_free(&p->x);
+    util_guard_free(&p->w);
+    rl_free(p->rows);
+}
+
+static void run(const problem *p)
+{
+    p->kern->run(p->y.data, p->ldy, p->w.data, p->x.data, p->x_stride, p->m, p->n, p->k);
+}
+
+static const void *token(const problem *p, size_t t) { return (const char *)p->x.data + t * p->x_stride; }
+static const float *result(const problem *p, size_t t, size_t r)
+{
+    return (const float *)p->y.data + t * p->ldy + r;
+}
+
+static void check_gaps(const problem *p)
+{
+    for (size_t t = 0; t + 1 < p->n; t++)
+        for (size_t r = p->m; r < p->ldy; r++)
+            if (rl_f32_to_bits(*result(p, t, r)) != MARK)
+                fail_msg("%s m=%zu n=%zu: wrote past token %zu's results", p->kern->base.name, p->m, p->n, t);
+}
+
+static void check_exact(const problem *p)
+{
+    const rl_gemv *exact = rl_gemv_find(p->kern->format, RL_ROWS, 0);
+    const size_t row_bytes = rl_row_bytes(p->kern->format, p->k);
+    for (size_t t = 0; t < p->n; t++)
+        for (size_t r = 0; r < p->m; r++) {
+            double value, bound;
+            rl_gemv_exact_row(exact, p->rows + r * row_bytes, token(p, t), p->k, &value, &bound);
+            const double got = (double)*result(p, t, r);
+            if (!(fabs(got - value) <= bound))
+                fail_msg("%s m=%zu n=%zu k=%zu token=%zu row=%zu: want %.9g got %.9g, bound %.3g",
+                         p->kern->base.name, p->m, p->n, p->k, t, r, value, got, bound);
+        }
+}
+
+static void check_shape(const rl_gemm *kern, size_t m, size_t n, size_t k)
+{
+    problem p = make_problem(kern, m, n, k, 10000 * m + 100 * n + k);
+    run(&p);
+    check_exact(&p);
+    check_gaps(&p);
+    free_problem(&p);
+}
+
+/* Calls `check` with every kernel that runs here. */
+static void each_kernel(void (*check)(const rl_gemm *kern))
+{
+    const uint32_t cpu = util_cpu();
+    const rl_gemm *kern;
+    for (size_t i = 0; (kern = rl_gemm_at(i)) != NULL; i++)
+        if (rl_kernel_runs(&kern->base, cpu))
+            check(kern);
+        else
+            util_note_skip(kern->base.name);
+}
+
+static void within_bound(const rl_gemm *kern)
+{
+    const size_t block = rl_format_table[kern->format].block_elems;
+    for (size_t n = 1; n <= 7; n++) check_shape(kern, 33, n, 3 * block);
+    for (size_t m = 1; m <= 50; m += m < 14 ? 6 : 1) check_shape(kern, m, 2, block);
+    for (size_t blocks = 1; blocks <= 40; blocks += blocks < 18 ? 1 : 7)
+        check_shape(kern, 5, 2, blocks * block);
+    check_shape(kern, 3, 3, 2048);
+    check_shape(kern, 1, 1, 5632);
+}
+
+static void every_kernel_is_within_its_bound_at_all_tails(void **state)
+{
+    (void)state;
+    each_kernel(within_bound);
+}
+
+static void not_overflowing(const rl_gemm *kern)
+{
+    if (kern->act == RL_ACT_F32) return;
+    enum { M = 17, N = 6, K = 512 };
+    /* 0x80 is -128 for q8_0 and the scales of q6_K; 0xff and 0x00 are the ends of the packed formats */
+    static const uint8_t ends[] = {0xff, 0x00, 0x80, 0x7f};
+    for (size_t i = 0; i < RL_COUNT(ends); i++) {
+        problem p = make_problem(kern, M, N, K, 3);
+        util_guard_free(&p.w);
+        util_fill_weights_with(p.rows, kern->format, M * K, ends[i]);
+        p.w = util_lay_out(p.rows, kern->format, kern->layout, M, K);
+        for (size_t t = 0; t < N; t++)
+            util_fill_act_with((char *)p.x.data + t * p.x_stride, kern->act, K, t % 2 == 0 ? 127 : -127);
+        run(&p);
+        check_exact(&p);
+        free_problem(&p);
+    }
+}
+
+static void nothing_overflows_at_the_extremes(void **state)
+{
+    (void)state;
+    each_kernel(not_overflowing);
+}
+
+/* Each token alone gives what it gave in the company of all. */
+static void alone_as_together(const rl_gemm *kern)
+{
+    enum { M = 33 };
+    static const size_t tokens[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 129, 300};
+    const size_t k =
+        3 * (rl_format_table[kern->format].block_elems == 1 ? 50 : rl_format_table[kern->format].block_elems);
+    for (size_t i = 0; i < RL_COUNT(tokens); i++) {
+        problem p = make_problem(kern, M, tokens[i], k, i);
+        run(&p);
+        check_gaps(&p);
+        for (size_t t = 0; t < p.n; t++) {
+            float alone[M];
+            kern->run(alone, M, p.w.data, token(&p, t), p.x_stride, M, 1, k);
+            if (memcmp(alone, result(&p, t, 0), sizeof alone) != 0)
+                fail_msg("%s: token %zu of %zu differs from itself alone", kern->base.name, t, p.n);
+        }
+        free_problem(&p);
+    }
+}
+
+static void a_token_does_not_depend_on_its_company(void **state)
+{
+    (void)state;
+    each_kernel(alone_as_together);
+}
+
+/* Wherever callers may cut the rows. */
+static void cut_as_whole(const rl_gemm *kern)
+{
+    enum { M = 75, N = 7 };
+    const size_t k = 2 * RL_QK_K;
+    problem p = make_problem(kern, M, N, k, 5);
+    const rl_matrix w = {kern->format, kern->layout, M, k, p.w.data};
+    float *part = rl_alloc(N * M * sizeof *part);
+    assert_non_null(part);
+    run(&p);
+    for (size_t cut = RL_PANEL_ROWS; cut < M; cut += RL_PANEL_ROWS) {
+        kern->run(part, M, p.w.data, p.x.data, p.x_stride, cut, N, k);
+        kern->run(part + cut, M, rl_matrix_row(&w, cut), p.x.data, p.x_stride, M - cut, N, k);
+        for (size_t t = 0; t < N; t++)
+            if (memcmp(part + t * M, result(&p, t, 0), M * sizeof *part) != 0)
+                fail_msg("%s: token %zu differs when the rows are cut at %zu", kern->base.name, t, cut);
+    }
+    rl_free(part);
+    free_problem(&p);
+}
+
+static void a_row_does_not_depend_on_the_cut(void **state)
+{
+    (void)state;
+    each_kernel(cut_as_whole);
+}
+
+/* A void block (base/act.h) makes its own token NaN, and no other. */
+static void void_alone(const rl_gemm *kern)
+{
+    if (kern->act == RL_ACT_F32) return;
+    enum { M = 20, N = 5, VOID = 2 };
+    const size_t k = 2 * RL_QK_K;
+    problem p = make_problem(kern, M, N, k, 6), q = make_problem(kern, M, N, k, 6);
+    rl_act_void(kern->act, (char *)p.x.data + VOID * p.x_stride, k, 1);
+    run(&p);
+    run(&q);
+    for (size_t t = 0; t < N; t++)
+        for (size_t r = 0; r < M; r++)
+            if (t == VOID ? !isnan(*result(&p, t, r))
+                          : rl_f32_to_bits(*result(&p, t, r)) != rl_f32_to_bits(*result(&q, t, r)))
+                fail_msg("%s: token %zu row %zu: %g, void is %d", kern->base.name, t, r,
+                         (double)*result(&p, t, r), VOID);
+    free_problem(&q);
+    free_problem(&p);
+}
+
+static void a_void_block_makes_its_token_nan_and_no_other(void **state)
+{
+    (void)state;
+    each_kernel(void_alone);
+}
+
+static void every_format_has_a_kernel_for_panels_in_each_tier(void **state)
+{
+    (void)state;
+    const uint32_t cpu = util_cpu();
+    for (int f = 0; f < RL_FORMAT_COUNT; f++) {
+        const rl_gemm *scalar = rl_gemm_find((rl_format)f, RL_ROWS, cpu);
+        assert_non_null(scalar);
+        assert_int_equal(scalar->base.isa, RL_SCALAR);
+        const rl_gemm *fast = rl_gemm_find((rl_format)f, RL_PANELS, cpu);
+        if (rl_cpu_best(cpu) == RL_AVX512 || rl_cpu_best(cpu) == RL_AVX2) {
+            assert_non_null(fast);
+            assert_int_equal(fast->base.isa, rl_cpu_best(cpu));
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_format_has_a_kernel_for_panels_in_each_tier),
+        cmocka_unit_test(every_kernel_is_within_its_bound_at_all_tails),
+        cmocka_unit_test(nothing_overflows_at_the_extremes),
+        cmocka_unit_test(a_token_does_not_depend_on_its_company),
+        cmocka_unit_test(a_row_does_not_depend_on_the_cut),
+        cmocka_unit_test(a_void_block_makes_its_token_nan_and_no_other),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
