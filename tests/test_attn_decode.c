@@ -1,4 +1,4 @@
-/* test_attn_decode.c - decode attention against long double, at all tails, with guard pages round every buffer.
+/* test_attn_decode.c - decode attention against double, at all tails, with guard pages round every buffer.
  *
  * The bound of attn_decode.h, to first order in u = FLT_EPSILON / 2, with S as there. A weight exp(s - m) is wrong
  * by a relative E, which comes from
@@ -71,34 +71,32 @@ static void solve(problem *p)
 {
     const size_t dim = p->shape.head_dim, group = rl_attn_group(&p->shape);
     float *k = widened(p, &p->k), *v = widened(p, &p->v);
-    long double *score = malloc(p->n * sizeof *score), *sum = malloc(dim * sizeof *sum);
+    double *score = malloc(p->n * sizeof *score), *sum = malloc(dim * sizeof *sum);
     for (size_t h = 0; h < group; h++) {
         const float *q = (float *)p->q.data + h * dim;
-        long double max = -INFINITY, total = 0, s_max = 0, v_max = 0;
+        double max = -INFINITY, total = 0, s_max = 0, v_max = 0;
         for (size_t t = 0; t < p->n; t++) {
-            long double mass = 0;
+            double mass = 0;
             score[t] = 0;
             for (size_t i = 0; i < dim; i++) {
-                const long double product = (long double)q[i] * (long double)k[t * dim + i];
-                score[t] += product * (long double)p->shape.scale;
-                mass += fabsl(product * (long double)p->shape.scale);
+                const double product = (double)q[i] * (double)k[t * dim + i] * (double)p->shape.scale;
+                score[t] += product;
+                mass += fabs(product);
             }
-            max = fmaxl(max, score[t]);
-            s_max = fmaxl(s_max, mass);
+            if (score[t] > max) max = score[t];
+            if (mass > s_max) s_max = mass;
         }
         for (size_t i = 0; i < dim; i++) sum[i] = 0;
         for (size_t t = 0; t < p->n; t++) {
-            const long double weight = expl(score[t] - max);
+            const double weight = exp(score[t] - max);
             total += weight;
-            for (size_t i = 0; i < dim; i++) {
-                const long double value = (long double)v[t * dim + i];
-                sum[i] += weight * value;
-                v_max = fmaxl(v_max, fabsl(value));
-            }
+            for (size_t i = 0; i < dim; i++) sum[i] += weight * (double)v[t * dim + i];
         }
+        for (size_t i = 0; i < p->n * dim; i++)
+            if (fabs((double)v[i]) > v_max) v_max = fabs((double)v[i]);
         for (size_t i = 0; i < dim; i++) p->want[h * dim + i] = (float)(sum[i] / total);
-        const long double factor = (long double)(dim + 8) * s_max + 5 * (long double)p->n + 16;
-        p->tolerance[h] = (float)(factor * (long double)FLT_EPSILON * v_max);
+        const double factor = (double)(dim + 8) * s_max + 5 * (double)p->n + 16;
+        p->tolerance[h] = (float)(factor * (double)FLT_EPSILON * v_max);
     }
     free(sum);
     free(score);

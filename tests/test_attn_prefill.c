@@ -1,4 +1,4 @@
-/* test_attn_prefill.c - prefill attention against long double, for ragged prompts, tiles and groups, with guard pages
+/* test_attn_prefill.c - prefill attention against double, for ragged prompts, tiles and groups, with guard pages
  * round every buffer.
  *
  * The bound of attn_prefill.h is that of attn_decode.h, derived in test_attn_decode.c, for the number of positions
@@ -76,36 +76,35 @@ static float solve(const problem *p, size_t token, size_t head, float *want)
     const size_t plane = head / rl_attn_group(&p->shape) * p->plane_bytes;
     const float *q = (float *)p->q.data + (token * p->shape.n_head + head) * dim;
     float *k = malloc(elems * sizeof *k), *v = malloc(elems * sizeof *v);
-    long double *score = malloc(n * sizeof *score), max = -INFINITY, total = 0, s_max = 0, v_max = 0;
-    long double sum[RL_ATTN_MAX_DIM] = {0};
+    double *score = malloc(n * sizeof *score), max = -INFINITY, total = 0, s_max = 0, v_max = 0;
+    double sum[RL_ATTN_MAX_DIM] = {0};
     rl_dequant_find(p->format, 0)->run(k, (char *)p->k.data + plane, elems);
     rl_dequant_find(p->format, 0)->run(v, (char *)p->v.data + plane, elems);
     for (size_t t = 0; t < n; t++) {
-        long double mass = 0;
+        double mass = 0;
         score[t] = 0;
         for (size_t i = 0; i < dim; i++) {
-            const long double product =
-                (long double)q[i] * (long double)k[t * dim + i] * (long double)p->shape.scale;
+            const double product = (double)q[i] * (double)k[t * dim + i] * (double)p->shape.scale;
             score[t] += product;
-            mass += fabsl(product);
+            mass += fabs(product);
         }
-        max = fmaxl(max, score[t]);
-        s_max = fmaxl(s_max, mass);
+        if (score[t] > max) max = score[t];
+        if (mass > s_max) s_max = mass;
     }
     for (size_t t = 0; t < n; t++) {
-        const long double weight = expl(score[t] - max);
+        const double weight = exp(score[t] - max);
         total += weight;
         for (size_t i = 0; i < dim; i++) {
-            sum[i] += weight * (long double)v[t * dim + i];
-            v_max = fmaxl(v_max, fabsl((long double)v[t * dim + i]));
+            sum[i] += weight * (double)v[t * dim + i];
+            if (fabs((double)v[t * dim + i]) > v_max) v_max = fabs((double)v[t * dim + i]);
         }
     }
     for (size_t i = 0; i < dim; i++) want[i] = (float)(sum[i] / total);
     free(k);
     free(v);
     free(score);
-    const long double factor = (long double)(dim + 8) * s_max + 5 * (long double)n + 16;
-    return (float)(factor * (long double)FLT_EPSILON * v_max);
+    const double factor = (double)(dim + 8) * s_max + 5 * (double)n + 16;
+    return (float)(factor * (double)FLT_EPSILON * v_max);
 }
 
 /* The whole prompt in tiles of `tile` tokens, by `ranks` ranks one after the other; out and scratch end at a guard. */
