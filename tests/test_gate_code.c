@@ -22,6 +22,7 @@ static void a_row_runs_the_code_of_its_family_and_tier(void **state)
         {"tok_table/scalar", "5"},
         {"probe/avx512",     "6"},
         {"dequant/scalar",   "7"},
+        {"gemm/avx512",      "8"},
     };
     static const struct {
         const char *changed; /* the part that is another; NULL: none */
@@ -42,6 +43,11 @@ static void a_row_runs_the_code_of_its_family_and_tier(void **state)
         {NULL,               "e2e/m/avx512/tg",    "avx512", true },
         {"dequant/scalar",   "e2e/m/avx512/tg",    "avx512", false},
         {"gemv/avx2",        "e2e/m/avx512/tg",    "avx512", false},
+        {NULL,               "gemm/q4_0/avx512/x", "avx512", true },
+        {"gemv/avx512",      "gemm/q4_0/avx512/x", "avx512", false}, /* gemm's kernels may run gemv's */
+        {"gemv/scalar",      "gemm/q4_0/avx512/x", "avx512", false},
+        {"gemm/avx512",      "gemv/q4_0/avx512/x", "avx512", true },
+        {"dequant/scalar",   "gemm/q4_0/avx512/x", "avx512", true },
         {NULL,               "tok/heap/x",         "scalar", true },
         {"tok_table/scalar", "tok/heap/x",         "scalar", false},
         {"gemv/scalar",      "tok/heap/x",         "scalar", true },

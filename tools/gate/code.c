@@ -21,6 +21,25 @@ static bool begins(const char *text, const char *word, size_t n, const char *end
 /* Is "tokenizer_heap/scalar" of the row's family, "tokenizer/..."? */
 static bool of_family(const char *key, const char *row) { return begins(key, row, strcspn(row, "/"), "_/"); }
 
+/* Families whose kernels run another's, in some tier: gemm's fall back on gemv's, and attention over a prompt is beside
+ * decoding the same tokens one by one. */
+static const struct {
+    const char *family, *runs;
+} others[] = {
+    {"gemm",         "gemv"       },
+    {"attn_prefill", "attn_decode"},
+};
+
+/* Is it of a family that the row's runs? */
+static bool of_other(const char *key, const char *row)
+{
+    for (size_t i = 0; i < RL_COUNT(others); i++)
+        if (begins(row, others[i].family, strlen(others[i].family), "/") &&
+            begins(key, others[i].runs, strlen(others[i].runs), "_/"))
+            return true;
+    return false;
+}
+
 static bool of_tier(const char *key, const char *isa)
 {
     const char *tier = strrchr(key, '/');
@@ -44,7 +63,7 @@ static bool has_kernel(rl_code_hashes h, const char *row, const char *isa)
 static bool depends(const char *key, const char *row, const char *isa)
 {
     if (strcmp(key, common) == 0 || begins(key, probe, strlen(probe), "_/")) return true;
-    return of_family(key, row) && (of_tier(key, isa) || of_tier(key, scalar));
+    return (of_family(key, row) || of_other(key, row)) && (of_tier(key, isa) || of_tier(key, scalar));
 }
 
 /* Whatever the row depends on of `a` is in b, and the same. */
