@@ -39,8 +39,8 @@ expect 0 "equal builds" ab a=1000 a=1000
 says "fake: compared 2/2, passed 2"
 says "seed 1"
 verdict_is 0
-is "the number of launches" "$(launches)" 63 # three to try out, ten blocks
-is "the number of null launches" "$(grep -c '"arm":	"null"' $report/ab.json)" 20
+is "the number of launches" "$(launches)" 69 # three to try out, eleven blocks
+is "the number of null launches" "$(grep -c '"arm":	"null"' $report/ab.json)" 22
 says '"seed":	"1"' $report/ab.json
 says '"stage":	"screening"' $report/ab.json
 cp $report/ab.json first.json
@@ -51,14 +51,14 @@ says "1.100x"
 says "and confirmed"
 says "fake: compared 2/2, regressed 1, passed 1"
 verdict_is 1
-is "the number of launches" "$(launches)" 123 # ten more blocks to confirm
-is "the rows of the last launch" "$(grep -c fake/ $report/launches/123.csv)" 1
+is "the number of launches" "$(launches)" 129 # ten more blocks to confirm
+is "the rows of the last launch" "$(grep -c fake/ $report/launches/129.csv)" 1
 expect 1 "both rows slower" ab a=1000 "a=1200 b=2500"
 is "the regressions" "$(grep -c ' REGRESSED' out)" 2
 expect 0 "slower by less than the margin" ab b=2000 b=2200 --margin 20
 expect 0 "a faster row" ab b=2000 b=1500
 says "IMPROVED"
-expect 0 "a row that is slower in screening alone" ab a=1000 "a=1000 until=63 by=10"
+expect 0 "a row that is slower in screening alone" ab a=1000 "a=1000 until=69 by=10"
 says "it seemed slower in screening"
 says "fake: compared 2/2, passed 2"
 
@@ -66,7 +66,7 @@ says "fake: compared 2/2, passed 2"
 expect 2 "beyond the margin without proof" ab a=1000 "hits=3 every=5 by=5" --rows 'fake/b$'
 says "INCONCLUSIVE"
 says "beyond the margin, but that many do not show it"
-is "the number of launches" "$(launches)" 213 # 35 blocks
+is "the number of launches" "$(launches)" 483 # 80 blocks
 verdict_is 2
 expect 0 "within the margin without proof" ab a=1000 "hits=2 every=5 by=5" --rows 'fake/b$'
 says "within the margin, but that many do not show it"
@@ -92,7 +92,7 @@ checks=$((checks + 1))
 
 # ---- The null arm: seed 1 says which launches it has; made slower, it discredits the run ----
 grep -E '"(launch|arm)":' first.json | paste - - | sed -n 's/.*"launch":[^0-9]*\([0-9]*\),.*"null".*/\1/p' >null-launches
-is "null launches" "$(wc -l <null-launches)" 20
+is "null launches" "$(wc -l <null-launches)" 22
 expect 2 "a null arm that moves" ab "slow_from=$tmp/null-launches by=10" a=1000
 says "null arm: in screening the old build against itself seems 1.100x"
 says "BROKEN"
@@ -152,9 +152,9 @@ says "no row is in both builds"
 expect 2 "a report that cannot be written" ab a=1000 a=1000 --report file
 says "cannot make the directory of the report"
 
-# ---- Too little time: two first looks of ten blocks of six launches of at least 0.1 s ----
+# ---- Too little time: two first looks of eleven blocks of six launches of at least 0.1 s ----
 expect 2 "a budget that shows nothing" ab wait=0.1 wait=0.1 --budget 5
-says "underpowered: before a regression among 2 rows could be shown it takes 10 blocks of 6 launches"
+says "underpowered: before a regression among 2 rows could be shown it takes 11 blocks of 6 launches"
 verdict_is 2
 is "the number of launches" "$(launches)" 3
 

@@ -26,7 +26,7 @@
 
 typedef enum { RL_ARM_OLD, RL_ARM_NULL, RL_ARM_NEW, RL_ARMS } rl_arm;
 
-enum { RL_BLOCK_LAUNCHES = 2 * RL_ARMS, RL_LOOKS = 4, RL_FIRST_LOOK = 10, RL_BLOCKS_MAX = 1000 };
+enum { RL_BLOCK_LAUNCHES = 2 * RL_ARMS, RL_LOOKS = 6, RL_FIRST_LOOK = 10, RL_BLOCKS_MAX = 1000 };
 
 const char *rl_arm_name(rl_arm arm); /* "old" */
 
