@@ -29,6 +29,8 @@ static void rows_name_their_kernel_by_family_format_and_tier(void **state)
         {"gemv/q4_0/scalar/5632x2048/hot/threads:1",   "kernels/gemv/gemv_scalar.c"               },
         {"dequant/q6_K/scalar/1x2048/hot",             "kernels/quant/dequant_scalar.c"           },
         {"gemv-packed/q4_0/scalar/5632x2048/hot",      "kernels/gemv/gemv_panels_scalar.c"        },
+        {"gemm-lora/q4_0/scalar/2048x2048/rank:16",    "kernels/gemm/lora_scalar.c"               },
+        {"attn_prefill/f16/scalar/ctx:128/threads:1",  "kernels/attention/attn_prefill_scalar.c"  },
         {"gemm/q4_0/scalar/5632x2048/n:8",             "kernels/gemm/gemm_scalar.c"               },
         {"attn_decode/f16/scalar/32:4x64/ctx:128/hot", "kernels/attention/attn_decode_scalar.c"   },
         {"tokenizer/heap/scalar/english/1024",         "kernels/tokenizer/tokenizer_heap_scalar.c"},

@@ -22,12 +22,14 @@ static const struct {
     {"tokenizer",    "tokenizer", true },
 };
 
-/* Benchmarks that are not called as their kernels' family is; of some of its kernels, where `word` is in their names. */
+/* Benchmarks that are not called as their kernels' family is; of some of its kernels, where `word` is in their names.
+ * An adapter has a format of its own, which is not the one in the name. */
 static const struct {
     const char *benchmark, *family, *word;
+    bool any_format;
 } others[] = {
-    {"gemv-packed", "gemv", "_panels_"},
-    {"gemm-lora",   "lora", ""        },
+    {"gemv-packed", "gemv", "_panels_", false},
+    {"gemm-lora",   "lora", "",         true },
 };
 
 /* gemv's kernels on panels have files of their own: K formats', and the others'. The scalar ones are in one. */
@@ -72,19 +74,19 @@ static bool begins(const char *name, const char *part)
 /* Does the benchmark measure kernels like this one? */
 static bool measures(const char *benchmark, const rl_registry_row *row)
 {
+    const bool format = row->format[0] == '\0' || has_component(benchmark, row->format);
+    if (!has_component(benchmark, rl_isa_name(row->kernel->isa))) return false;
     for (size_t i = 0; i < RL_COUNT(others); i++)
         if (begins(benchmark, others[i].benchmark))
-            return strcmp(row->family, others[i].family) == 0 &&
+            return strcmp(row->family, others[i].family) == 0 && (format || others[i].any_format) &&
                    strstr(row->kernel->name, others[i].word) != NULL;
-    return begins(benchmark, row->family) && strstr(row->kernel->name, "_panels_") == NULL;
+    return begins(benchmark, row->family) && format && strstr(row->kernel->name, "_panels_") == NULL;
 }
 
 const char *rl_locate_row(const char *benchmark, rl_pool *pool)
 {
     rl_registry_row row;
     for (size_t i = 0; (row = rl_registry_at(i)).kernel != NULL; i++)
-        if (measures(benchmark, &row) && has_component(benchmark, rl_isa_name(row.kernel->isa)) &&
-            (row.format[0] == '\0' || has_component(benchmark, row.format)))
-            return rl_locate_kernel(&row, pool);
+        if (measures(benchmark, &row)) return rl_locate_kernel(&row, pool);
     return NULL;
 }

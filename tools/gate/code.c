@@ -18,23 +18,25 @@ static bool begins(const char *text, const char *word, size_t n, const char *end
     return strncmp(text, word, n) == 0 && (text[n] == '\0' || strchr(ends, text[n]) != NULL);
 }
 
-/* Is "tokenizer_heap/scalar" of the row's family, "tokenizer/..."? */
-static bool of_family(const char *key, const char *row) { return begins(key, row, strcspn(row, "/"), "_/"); }
-
-/* Families whose kernels run another's, in some tier: gemm's fall back on gemv's, and attention over a prompt is beside
- * decoding the same tokens one by one. */
+/* Rows that run more than the family that they are called after, or another: packed weights are gemv's, too; gemm's
+ * kernels fall back on gemv's in some tiers; attention over a prompt is measured beside decoding it. */
 static const struct {
-    const char *family, *runs;
+    const char *row, *runs;
 } others[] = {
+    {"gemv-packed",  "gemv"       },
     {"gemm",         "gemv"       },
+    {"gemm-lora",    "lora"       },
+    {"gemm-lora",    "gemm"       },
+    {"gemm-lora",    "gemv"       },
     {"attn_prefill", "attn_decode"},
 };
 
-/* Is it of a family that the row's runs? */
-static bool of_other(const char *key, const char *row)
+/* Is "tokenizer_heap/scalar" of a family that the row runs, "tokenizer/..."? */
+static bool of_family(const char *key, const char *row)
 {
+    if (begins(key, row, strcspn(row, "/"), "_/")) return true;
     for (size_t i = 0; i < RL_COUNT(others); i++)
-        if (begins(row, others[i].family, strlen(others[i].family), "/") &&
+        if (begins(row, others[i].row, strlen(others[i].row), "/") &&
             begins(key, others[i].runs, strlen(others[i].runs), "_/"))
             return true;
     return false;
@@ -63,7 +65,7 @@ static bool has_kernel(rl_code_hashes h, const char *row, const char *isa)
 static bool depends(const char *key, const char *row, const char *isa)
 {
     if (strcmp(key, common) == 0 || begins(key, probe, strlen(probe), "_/")) return true;
-    return (of_family(key, row) || of_other(key, row)) && (of_tier(key, isa) || of_tier(key, scalar));
+    return of_family(key, row) && (of_tier(key, isa) || of_tier(key, scalar));
 }
 
 /* Whatever the row depends on of `a` is in b, and the same. */

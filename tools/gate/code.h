@@ -6,7 +6,7 @@
  * itself. A row is called after its family, "gemv/q4_0/...", and says in a column which tier it ran. It depends on
  *   the families called like its own, or like its own and more ("tokenizer_heap"), in its tier and in scalar, which
  *     it is verified against and which ref_ratio is taken over;
- *   the family that its own family's kernels run (gemm: gemv; attn_prefill: attn_decode), in the same tiers;
+ *   other families that its kernels run (code.c: gemm and gemv-packed gemv's), in the same tiers;
  *   the family "probe", which the percentages are taken of;
  *   "common"
  * and a row of no family, a whole model's, on all there is. All of that must be there on both sides, and equal. */

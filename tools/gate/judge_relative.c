@@ -20,6 +20,7 @@ typedef struct rl_relative {
     const rl_sample_row *row;
     rl_side before, now; /* adjusted by the control variate, ascending */
     double machine; /* ln of how many times less the machine could do, as far as it was not taken out; NaN */
+    double control; /* how many times more it could do, all of it; NaN */
     bool same_code;
     double noise; /* ln, on top of the margin */
 } relative;
@@ -55,7 +56,8 @@ static void apply_control(rl_trial *t, relative *r, const rl_gate *gate, const r
     r->before = adjusted(t, r->before, b->control, b);
     r->now = adjusted(t, (rl_side){values, r->now.n}, readings, b);
     rl_sort(readings, r->now.n);
-    r->machine = (1 - fabs(b->beta)) * log(b->control_median / rl_sorted_median(readings, r->now.n));
+    r->control = rl_sorted_median(readings, r->now.n) / b->control_median;
+    r->machine = (fabs(b->beta) - 1) * log(r->control);
 }
 
 /* The correction multiplies, and what is multiplied may leave the numbers there are. */
@@ -87,6 +89,7 @@ void rl_judge_relative(rl_trial *t, rl_finding *f, const rl_sample_row *row, siz
         .before = copied(t, b->launches, b->n),
         .now = now,
         .machine = (double)NAN,
+        .control = (double)NAN,
         .same_code = same_code(t, row),
     };
     f->spread_baseline = rl_side_spread(r->before);
@@ -243,7 +246,7 @@ static void explain_hidden(rl_finding *f, const relative *r, const rl_judgement 
     f->verdict = RL_INCONCLUSIVE;
     f->reason =
         rl_pool_format(pool, "%s, but %s was %.2f times the baseline's: a slower kernel need not show",
-                       ratio_text(pool, j), f->gate->control, exp(-r->machine));
+                       ratio_text(pool, j), f->gate->control, r->control);
 }
 
 /* ---- All of them ----------------------------------------------------------------------------------- */
@@ -297,8 +300,10 @@ void rl_decide_relatives(rl_trial *t)
         fill(f, j);
         explain(t, f, j);
         explain_noise(f, r, j, pool);
-        explain_hidden(f, r, j, pool);
-        if (r->same_code) explain_same_code(f, j, pool);
+        if (r->same_code)
+            explain_same_code(f, j, pool);
+        else
+            explain_hidden(f, r, j, pool);
         if (together.cause == RL_MOVED_BY_MACHINE) explain_machine(f, j, together.shift, pool);
         rl_trial_finish(t, f, r->row);
     }
