@@ -4,9 +4,10 @@
  *   tg<N>    one iteration makes N tokens, one after another, after a context of `depth`
  *   ttft<N>  from a prompt's text to the first token's id: tokenizing, N tokens or so of prefill, one choice;
  *            load_ms beside it is what comes before: opening the file and the decoder, which packs the weights
- * Timed with the decoder open and its weights packed, or with --no-pack in rows; tokens are fixed, so that every run
+ * Timed with the decoder open and its weights packed, or with --no-pack in rows, which is part of the name; tokens are fixed, so that every run
  * does the same work. tg reads every weight once a token: its bytes are those, a percentage of the read bandwidth
- * measured around it. pp is a percentage of the peak of the byte multiply-add. The name has the tier that was asked
+ * measured around it. pp is a percentage of the peak of the byte multiply-add; only its last token passes through the
+ * output matrix. The name has the tier that was asked
  * for, isa and label have the tier and the kernel by which this decoder multiplies by most of the weights. Verified:
  * the logits of two tokens by the very decoder that is timed, with its threads, taken as the case takes them, against
  * those by the scalar kernels on one, from the file's rows. */
@@ -14,14 +15,12 @@
 #include "decoder.h"
 #include "gemv/gemv.h"
 #include "model.h"
+#include "ops/ops.h"
 #include "perf/barrier.h"
-#include "perf/opts.h"
 #include "perf/stats.h"
 #include "program.h"
-#include "sampler.h"
 #include "weights.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +41,7 @@ typedef struct {
     what what;
     uint32_t cpu;
     size_t n, depth, threads;
+    rl_argmax_fn *argmax; /* FIRST_TOKEN: the choice */
     /* made by setup */
     rl_decoder *decoder;
     float *logits;
@@ -158,13 +158,7 @@ static rl_status verify(void *arg, double *max_error, rl_error *err)
     e2e_case *c = arg;
     const rl_status status = eval_two(c->decoder, c->b, c->what, c->logits, err);
     if (status != RL_OK) return status;
-    double difference = 0, norm = 0;
-    for (size_t i = 0; i < c->b->model.llama.config.n_vocab; i++) {
-        const double want = (double)c->b->want[i], d = (double)c->logits[i] - want;
-        difference += d * d;
-        norm += want * want;
-    }
-    *max_error = sqrt(difference / norm);
+    *max_error = rl_l2_diff(c->logits, c->b->want, c->b->model.llama.config.n_vocab);
     if (!(*max_error <= limit))
         return rl_fail(err, RL_ERR_FORMAT,
                        "logits differ from the scalar kernels' by %.3g of their norm, %.3g allowed",
@@ -199,7 +193,7 @@ static rl_status make_first(e2e_case *c, rl_error *err)
     if (status != RL_OK) return status;
     status = rl_decoder_eval(c->decoder, ids, n, c->logits, false, err);
     rl_free(ids);
-    if (status == RL_OK) rl_keep_value(rl_argmax(c->logits, c->b->model.llama.config.n_vocab));
+    if (status == RL_OK) rl_keep_value(c->argmax(c->logits, c->b->model.llama.config.n_vocab));
     return status;
 }
 
@@ -255,15 +249,17 @@ static void add_case(rl_program *p, bench *b, const char *path, rl_isa tier, wha
     char name[160], model[96];
     if (c == NULL) return;
     const uint32_t cpu = rl_cpu_cap(p->cpu, tier);
-    *c = (e2e_case){.b = b, .what = kind, .cpu = cpu, .n = n, .depth = depth, .threads = threads};
+    *c = (e2e_case){.b = b,
+                    .what = kind,
+                    .cpu = cpu,
+                    .n = n,
+                    .depth = depth,
+                    .threads = threads,
+                    .argmax = rl_ops_best(cpu).argmax};
     model_name(path, model, sizeof model);
-    const char *isa = rl_isa_name(tier);
-    snprintf(name, sizeof name, depth > 0 ? "e2e/%s/%s/%s%zu@%zu" : "e2e/%s/%s/%s%zu", model, isa,
-             kinds[kind], n, depth);
+    snprintf(name, sizeof name, depth > 0 ? "e2e/%s/%s%s/%s%zu@%zu" : "e2e/%s/%s%s/%s%zu", model,
+             rl_isa_name(tier), b->no_pack ? "/rows" : "", kinds[kind], n, depth);
     const rl_format format = b->model.llama.layers[0].ffn_up.format; /* of most of the weights */
-    const double weights = (double)rl_llama_params(&b->model.llama) -
-                           (double)(b->model.llama.tied ? 0 : b->model.llama.config.n_vocab) *
-                               (double)b->model.llama.config.n_embd;
     rl_suite_add(
         p->suite,
         &(rl_case){
@@ -278,7 +274,7 @@ static void add_case(rl_program *p, bench *b, const char *path, rl_isa tier, wha
             .unit = RL_MS,
             .items = kind == FIRST_TOKEN ? 0 : (double)n,
             .bytes = kind == GENERATE ? (double)n * (double)rl_llama_bytes_per_token(&b->model.llama) : 0,
-            .flops = kind == FIRST_TOKEN ? 0 : 2.0 * weights * (double)n,
+            .flops = kind == FIRST_TOKEN ? 0 : rl_llama_flops(&b->model.llama, n, kind == GENERATE ? n : 1),
             .isa = rl_isa_name(
                 rl_gemv_find(format, b->no_pack ? RL_ROWS : rl_weights_layout(format, cpu), cpu)->base.isa),
             .cache = "cold",

@@ -17,6 +17,7 @@
 #include "gemv/gemv.h"
 #include "kvcache.h"
 #include "ops/ops.h"
+#include "perf/clock.h"
 #include "quant/dequant.h"
 #include "quant/quantize.h"
 #include "weights.h"
@@ -34,6 +35,7 @@ enum {
 struct rl_decoder {
     const rl_llama *model; /* the caller's, or that of `weights` */
     rl_weights weights;    /* packed; empty where they stay rows */
+    int64_t pack_ns;
     rl_team *team;
     rl_kvcache kv;
     size_t n_past, batch, tile, work_bytes; /* tile: tokens that attention takes together */
@@ -380,6 +382,16 @@ rl_status rl_decoder_eval(rl_decoder *d, const uint32_t *tokens, size_t n, float
 
 /* ---- opening ---- */
 
+/* The room that activations of `cols` values take, of whatever kind: of floats mostly, but 8-bit ones have sections of
+ * whole lines. */
+static size_t act_room(size_t cols)
+{
+    size_t most = 0;
+    for (rl_act kind = 0; kind < RL_ACT_COUNT; kind++)
+        if (rl_act_bytes(kind, cols) > most) most = rl_act_bytes(kind, cols);
+    return most;
+}
+
 /* Hands out pieces of the arena; with no base yet it only adds up, so that one function measures and places. */
 typedef struct {
     char *base;
@@ -415,7 +427,7 @@ static void place(rl_decoder *d, arena *a)
     d->v = take(a, n, kv_dim(c) * sizeof(float));
     d->gate = take(a, n, c->n_ff * sizeof(float));
     d->up = take(a, n, c->n_ff * sizeof(float));
-    d->act_stride = rl_act_bytes(RL_ACT_F32, widest > q_dim(c) ? widest : q_dim(c)); /* the largest kind */
+    d->act_stride = act_room(widest > q_dim(c) ? widest : q_dim(c));
     for (rl_act kind = 0; kind < RL_ACT_COUNT; kind++) {
         d->act[kind] = take(a, n, d->act_stride);
         d->own_act[kind] = take(a, ranks, d->act_stride);
@@ -471,7 +483,9 @@ rl_status rl_decoder_open(rl_decoder **out, const rl_llama *model, const rl_deco
     status = rl_team_open(&d->team, o->threads, o->pin, err);
     if (status != RL_OK) goto fail;
     if (!o->no_pack) {
+        d->pack_ns = -rl_clock_system.wall_ns(rl_clock_system.ctx);
         status = rl_weights_pack(&d->weights, model, d->team, o->cpu, err);
+        d->pack_ns += rl_clock_system.wall_ns(rl_clock_system.ctx);
         if (status != RL_OK) goto fail;
         d->model = &d->weights.model;
     }
@@ -515,6 +529,7 @@ bool rl_decoder_pinned(const rl_decoder *d) { return rl_team_pinned(d->team); }
 size_t rl_decoder_kv_bytes(const rl_decoder *d) { return 2 * d->kv.bytes; }
 size_t rl_decoder_work_bytes(const rl_decoder *d) { return d->work_bytes; }
 size_t rl_decoder_packed_bytes(const rl_decoder *d) { return d->weights.bytes; }
+double rl_decoder_pack_ms(const rl_decoder *d) { return (double)d->pack_ns * 1e-6; }
 size_t rl_decoder_huge_bytes(const rl_decoder *d)
 {
     return d->weights.area != NULL ? rl_pages_huge(d->weights.area) : 0;

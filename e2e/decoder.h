@@ -52,6 +52,7 @@ size_t rl_decoder_work_bytes(const rl_decoder *decoder);
 /* Packed weights, and how much of them the system backs with huge pages now (slow: for reports). */
 size_t rl_decoder_packed_bytes(const rl_decoder *decoder);
 size_t rl_decoder_huge_bytes(const rl_decoder *decoder);
+double rl_decoder_pack_ms(const rl_decoder *decoder); /* what packing them took */
 
 /* The kernel that multiplies by most of the weights when a token is made: "gemv_q4_0_panels_avx512". */
 const rl_kernel *rl_decoder_kernel(const rl_decoder *decoder);

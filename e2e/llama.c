@@ -250,6 +250,12 @@ size_t rl_llama_bytes_per_token(const rl_llama *m)
            norm_elements(m) * sizeof(float);
 }
 
+double rl_llama_flops(const rl_llama *m, size_t tokens, size_t logits)
+{
+    const size_t output = elements(&m->output), layers = sum_matrices(m, elements) - output;
+    return 2.0 * ((double)layers * (double)tokens + (double)output * (double)logits);
+}
+
 size_t rl_llama_params(const rl_llama *m)
 {
     return sum_matrices(m, elements) + norm_elements(m) + (m->tied ? 0 : elements(&m->token_embd));

@@ -53,6 +53,10 @@ rl_matrix *rl_llama_matrix(rl_llama *model, size_t i);
 /* Bytes of weights that one decoded token reads: every matrix once, one row of the embedding, the norms. */
 size_t rl_llama_bytes_per_token(const rl_llama *model);
 
+/* Multiplications and additions by which `tokens` tokens pass through every matrix, `logits` of them through the output.
+ * Norms and attention do not count. */
+double rl_llama_flops(const rl_llama *model, size_t tokens, size_t logits);
+
 /* Weights, counted as published: every element of every tensor. */
 size_t rl_llama_params(const rl_llama *model);
 

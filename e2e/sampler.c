@@ -66,11 +66,6 @@ void rl_sampler_close(rl_sampler *s)
     rl_free(s);
 }
 
-uint32_t rl_argmax(const float *logits, size_t n)
-{
-    return (uint32_t)rl_ops_find(RL_ARGMAX, 0)->run.argmax(logits, n);
-}
-
 /* Larger logits first, then lower ids. */
 static bool ranks_before(candidate a, candidate b)
 {

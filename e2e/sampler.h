@@ -30,7 +30,4 @@ void rl_sampler_close(rl_sampler *sampler);
 /* logits [n_vocab]; NaNs are never chosen, unless there is nothing else. An infinite logit is chosen at once. */
 uint32_t rl_sampler_pick(rl_sampler *sampler, const float *logits);
 
-/* The largest logit, the first of equals; NaNs are passed over (nothing but NaNs: 0). */
-uint32_t rl_argmax(const float *logits, size_t n);
-
 #endif

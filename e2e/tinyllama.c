@@ -188,7 +188,7 @@ static int parse_options(int argc, char **argv, options *o)
 /* ---- generating ---- */
 
 typedef struct {
-    double load_s, open_s;    /* loading; the part of it that opens the decoder and packs the weights */
+    double load_s;
     double prompt_s, first_s; /* first byte of the prompt to its logits; ... to the first text */
     size_t n_prompt, n_made;
     bool full;       /* the context ended before the tokens asked for were made */
@@ -275,7 +275,7 @@ static void print_figures(const rl_model *m, const rl_decoder *d, const timings 
     const size_t packed = rl_decoder_packed_bytes(d);
     fprintf(stderr, "load      %.1f ms", t->load_s * 1e3);
     if (packed > 0)
-        fprintf(stderr, ", of which packing %.1f ms: %.0f MiB, %.0f %% on huge pages", t->open_s * 1e3,
+        fprintf(stderr, ", of which packing %.1f ms: %.0f MiB, %.0f %% on huge pages", rl_decoder_pack_ms(d),
                 mib(packed), 100 * (double)rl_decoder_huge_bytes(d) / (double)packed);
     fputs("\n", stderr);
     fprintf(stderr, "prompt    %zu tokens, %.1f tokens/s\n", t->n_prompt, (double)t->n_prompt / t->prompt_s);
@@ -336,8 +336,7 @@ static rl_status run(const options *o, uint32_t cpu, rl_error *err)
     started = now_s();
     status = rl_decoder_open(&decoder, &model.llama, &d, err);
     if (status != RL_OK) goto out;
-    t.open_s = now_s() - started;
-    t.load_s += t.open_s; /* sized by the prompt, but it is set-up all the same */
+    t.load_s += now_s() - started; /* sized by the prompt, but it is set-up all the same */
     fwrite(prompt, 1, n_bytes, stdout);
     fflush(stdout);
     status = generate(&model, decoder, sampler, o, ids, now_s() - encode_s, &t, err);

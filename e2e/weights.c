@@ -59,13 +59,13 @@ static size_t place(rl_llama *m, char *area, uint32_t cpu)
 rl_status rl_weights_pack(rl_weights *weights, const rl_llama *model, rl_team *team, uint32_t cpu,
                           rl_error *err)
 {
-    const size_t layers = model->config.n_layer * sizeof *model->layers;
+    const size_t n_layer = model->config.n_layer, layers_bytes = n_layer * sizeof *model->layers;
     rl_llama rows = *model;
     *weights = (rl_weights){.model = *model};
     rl_llama *packed = &weights->model;
-    packed->layers = rl_alloc(layers);
-    if (packed->layers == NULL) return rl_fail(err, RL_ERR_MEMORY, "out of memory for %zu layers", layers);
-    memcpy(packed->layers, model->layers, layers);
+    packed->layers = rl_alloc(layers_bytes);
+    if (packed->layers == NULL) return rl_fail(err, RL_ERR_MEMORY, "out of memory for %zu layers", n_layer);
+    memcpy(packed->layers, model->layers, layers_bytes);
     weights->bytes = place(packed, NULL, cpu);
     if (weights->bytes == 0) return RL_OK;
     weights->area = rl_pages_alloc(weights->bytes);

@@ -4,9 +4,9 @@
  * multiplies by; the others stay where they are, in the mapped file, and so do the embedding, whose rows are looked up,
  * and the norms. All panels lie in one area, in the order in which a token meets them: a step reads it from one end to
  * the other. The area is on huge pages where the system has them, for at 4 KiB a page a step would miss the TLB a
- * hundred thousand times. Every member of the team packs the rows that it will multiply by, so that on machines with
- * memory of several speeds they lie near it. What has been packed is let go of in the mapping at once: the model is in
- * memory once, not twice. */
+ * hundred thousand times. Every member of the team packs the rows that it will mostly multiply by, so that on machines
+ * with memory of several speeds they lie near it. What has been packed is let go of in the mapping at once: the model
+ * is in memory once, not twice. */
 #ifndef RL_WEIGHTS_H
 #define RL_WEIGHTS_H
 

@@ -8,6 +8,7 @@
 #include "attention/attn_decode.h"
 #include "base/mem.h"
 #include "perf/barrier.h"
+#include "perf/stats.h"
 #include "plain_attn.h"
 #include "program.h"
 #include "ring.h"

@@ -9,18 +9,14 @@
 #include "base/mem.h"
 #include "bench_gemm_lora.h"
 #include "gemm/gemm.h"
-#include "gemv/gemv_exact.h"
-#include "ops/ops.h"
 #include "perf/barrier.h"
 #include "program.h"
-#include "quant/quantize.h"
-#include "ring.h"
 #include "shapes.h"
+#include "weights_made.h"
 
-#include <math.h>
 #include <stdio.h>
 
-enum { ROW_UNIT = 2 * RL_PANEL_ROWS, CHECK_ROWS = 64, FEW_TOKENS = 8 };
+enum { ROW_UNIT = 2 * RL_PANEL_ROWS, FEW_TOKENS = 8 };
 
 typedef struct {
     size_t llc_bytes; /* of the last-level cache */
@@ -28,8 +24,7 @@ typedef struct {
     rl_matrix w; /* without its data, of which there are several */
     size_t n;
     /* made by setup */
-    char *rows; /* CHECK_ROWS of them as a file stores them: the matrix repeats these */
-    rl_ring weights;
+    rl_made_weights weights;
     char *x;
     size_t x_stride;
     float *y;
@@ -38,107 +33,34 @@ typedef struct {
 static void teardown(void *arg)
 {
     gemm_case *c = arg;
-    rl_ring_free(&c->weights);
-    rl_free(c->rows);
+    rl_made_weights_close(&c->weights);
     rl_free(c->x);
     rl_free(c->y);
-    c->rows = c->x = NULL;
+    c->x = NULL;
     c->y = NULL;
-}
-
-/* The different rows, and the tokens, all quantised from numbers that look like a layer's. */
-static void make_content(const gemm_case *c, float *scratch)
-{
-    const size_t k = c->w.cols, row_bytes = rl_row_bytes(c->w.format, k);
-    for (size_t r = 0; r < CHECK_ROWS; r++) {
-        rl_fill_normal(scratch, k, 1 / sqrtf((float)k), r + 1);
-        rl_quantize_find(c->w.format, 0)->run(c->rows + r * row_bytes, scratch, k);
-    }
-    for (size_t t = 0; t < c->n; t++) {
-        rl_fill_normal(scratch, k, 1, 99 + t);
-        rl_ops_best(0).quantize[c->kern->act](c->x + t * c->x_stride, scratch, k);
-    }
-}
-
-/* The matrix repeats its first rows: a kernel cannot tell, and quantising is slow. */
-static void fill_matrix(const gemm_case *c, char *data)
-{
-    const size_t row_bytes = rl_row_bytes(c->w.format, c->w.cols);
-    const size_t step = c->w.layout == RL_PANELS ? RL_PANEL_ROWS : 1;
-    const rl_matrix w = {c->w.format, c->w.layout, c->w.rows, c->w.cols, NULL};
-    for (size_t r = 0; r < w.rows; r += step) {
-        const rl_matrix before = {w.format, w.layout, r, w.cols, NULL};
-        char *const to = data + rl_matrix_bytes(&before);
-        const char *from = c->rows + r % CHECK_ROWS * row_bytes;
-        if (w.layout == RL_PANELS)
-            rl_panel_pack(to, from, w.format, w.rows - r < step ? w.rows - r : step, w.cols);
-        else
-            memcpy(to, from, row_bytes);
-    }
 }
 
 static rl_status setup(void *arg, rl_error *err)
 {
     gemm_case *c = arg;
-    const size_t bytes = rl_matrix_bytes(&c->w), k = c->w.cols;
-    char *w = rl_pages_alloc(bytes);
-    float *scratch = rl_alloc(k * sizeof *scratch);
-    c->x_stride = rl_act_bytes(c->kern->act, k);
-    c->rows = rl_alloc(CHECK_ROWS * rl_row_bytes(c->w.format, k));
-    c->x = rl_alloc(c->n * c->x_stride);
+    c->x_stride = rl_act_bytes(c->kern->act, c->w.cols);
+    c->x = rl_made_tokens(c->kern->act, c->n, c->w.cols);
     c->y = rl_alloc(c->n * c->w.rows * sizeof *c->y);
     rl_status status = RL_OK;
-    if (w == NULL || scratch == NULL || c->rows == NULL || c->x == NULL || c->y == NULL) {
-        status = rl_fail(err, RL_ERR_MEMORY, "out of memory for %zux%zu and %zu tokens", c->w.rows, k, c->n);
-    } else {
-        make_content(c, scratch);
-        fill_matrix(c, w);
-        status = rl_ring_fill(&c->weights, c->llc_bytes, true, w, bytes, err);
-    }
-    rl_pages_free(w, bytes);
-    rl_free(scratch);
+    if (c->x == NULL || c->y == NULL)
+        status = rl_fail(err, RL_ERR_MEMORY, "out of memory for %zux%zu and %zu tokens", c->w.rows, c->w.cols,
+                         c->n);
+    if (status == RL_OK) status = rl_made_weights_open(&c->weights, &c->w, c->llc_bytes, true, err);
     if (status != RL_OK) teardown(c);
     return status;
 }
 
-/* Token t's results: those of the first rows against exact arithmetic within the kernel's bound. */
-static rl_status verify_token(const gemm_case *c, size_t t, double *worst, double *largest, rl_error *err)
-{
-    const rl_gemv *exact = rl_gemv_find(c->w.format, RL_ROWS, 0);
-    const size_t row_bytes = rl_row_bytes(c->w.format, c->w.cols);
-    for (size_t r = 0; r < CHECK_ROWS; r++) {
-        double value, bound;
-        const double got = (double)c->y[t * c->w.rows + r];
-        rl_gemv_exact_row(exact, c->rows + r * row_bytes, c->x + t * c->x_stride, c->w.cols, &value, &bound);
-        if (!(fabs(got - value) <= bound))
-            return rl_fail(err, RL_ERR_FORMAT, "token %zu row %zu: expected %g within %g, got %g", t, r,
-                           value, bound, got);
-        *worst = fmax(*worst, fabs(got - value));
-        *largest = fmax(*largest, fabs(value));
-    }
-    return RL_OK;
-}
-
-/* Three tokens against exact arithmetic; every token's other rows against the first ones, of which they are copies.
- * max_error: the largest difference from exact, as a part of the largest result. */
 static rl_status verify(void *arg, double *max_error, rl_error *err)
 {
     const gemm_case *c = arg;
-    const size_t m = c->w.rows, tokens[] = {0, c->n / 2, c->n - 1};
-    double worst = 0, largest = 0;
-    c->kern->run(c->y, m, c->weights.data, c->x, c->x_stride, m, c->n, c->w.cols);
-    for (size_t i = 0; i < RL_COUNT(tokens); i++) {
-        const rl_status status = verify_token(c, tokens[i], &worst, &largest, err);
-        if (status != RL_OK) return status;
-    }
-    for (size_t t = 0; t < c->n; t++)
-        for (size_t r = CHECK_ROWS; r < m; r++)
-            if (memcmp(&c->y[t * m + r], &c->y[t * m + r % CHECK_ROWS], sizeof *c->y) != 0)
-                return rl_fail(err, RL_ERR_FORMAT,
-                               "token %zu row %zu: got %g, but %g for the same row at %zu", t, r,
-                               (double)c->y[t * m + r], (double)c->y[t * m + r % CHECK_ROWS], r % CHECK_ROWS);
-    *max_error = worst / largest;
-    return RL_OK;
+    const size_t m = c->w.rows;
+    c->kern->run(c->y, m, c->weights.w.data, c->x, c->x_stride, m, c->n, c->w.cols);
+    return rl_made_weights_verify(&c->weights, c->y, c->x, c->n, max_error, err);
 }
 
 static void run(rl_state *st)
@@ -151,7 +73,7 @@ static void run(rl_state *st)
     const size_t offset = rl_matrix_bytes(&before);
     size_t slot = 0;
     while (rl_state_next(st)) {
-        const char *w = rl_ring_next(&c->weights, &slot);
+        const char *w = rl_ring_next(&c->weights.copies, &slot);
         if (begin < end)
             c->kern->run(c->y + begin, m, w + offset, c->x, c->x_stride, end - begin, c->n, c->w.cols);
         rl_keep(c->y);

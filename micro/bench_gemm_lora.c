@@ -1,7 +1,8 @@
 /* bench_gemm_lora.c - products with adapters on top, and what the adapters cost.
  *
  * Timed: the first step (H = s A X, each thread its tokens, or its ranks where there is one token), the barrier, and
- * the product with the second step in it. All adapters apply to all tokens, which is the dearest there is.
+ * the product with the second step in it, over and over on one matrix: it is hot, unless it is larger than half the
+ * last-level cache, when it is neither hot nor cold and the row does not say. All adapters apply to all tokens, which is the dearest there is.
  *
  * The column lora_tax_pct is what that takes beyond the product alone, in percent. A few percent are less than what the
  * machine drifts by between two cases, so the case itself runs the other side, after its timing: pairs of one product
@@ -10,18 +11,16 @@
 #include "bench_gemm_lora.h"
 #include "gemm/lora.h"
 #include "gemv/gemv_exact.h"
-#include "ops/ops.h"
 #include "perf/barrier.h"
 #include "perf/clock.h"
-#include "quant/quantize.h"
-#include "ring.h"
 #include "shapes.h"
+#include "weights_made.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 
-enum { ROW_UNIT = 2 * RL_PANEL_ROWS, CHECK_ROWS = 64 };
+enum { ROW_UNIT = 2 * RL_PANEL_ROWS };
 
 typedef struct {
     rl_format format;
@@ -29,9 +28,9 @@ typedef struct {
     size_t m, k, rank, n_adapters, n;
     /* made by setup */
     rl_lora_plan plan;
-    char *rows, *w; /* the first CHECK_ROWS rows as GGUF stores them; all of them packed */
-    size_t w_bytes, act_stride, x_stride;
-    char *act, *x;
+    rl_made_weights weights;
+    size_t act_stride, x_stride;
+    char *act, *x; /* the tokens quantised, and as floats */
     float *h, *y;
     rl_f16 *a[RL_LORA_ADAPTERS_MAX], *b_rows, *b[RL_LORA_ADAPTERS_MAX]; /* b_rows: of one adapter, for all */
 } lora_case;
@@ -46,14 +45,13 @@ static void teardown(void *arg)
         rl_free(c->b[i]);
         c->a[i] = c->b[i] = NULL;
     }
-    rl_pages_free(c->w, c->w_bytes);
-    rl_free(c->rows);
+    rl_made_weights_close(&c->weights);
     rl_free(c->b_rows);
     rl_free(c->act);
     rl_free(c->x);
     rl_free(c->h);
     rl_free(c->y);
-    c->w = c->rows = c->act = c->x = NULL;
+    c->act = c->x = NULL;
     c->b_rows = NULL;
     c->h = c->y = NULL;
 }
@@ -64,23 +62,6 @@ static void fill_f16(rl_f16 *to, size_t rows, size_t cols, uint64_t seed, float 
         rl_fill_normal(row, cols, 1 / sqrtf((float)cols), seed + r);
         for (size_t i = 0; i < cols; i++) to[r * cols + i] = rl_f32_to_f16(row[i]);
     }
-}
-
-/* CHECK_ROWS different rows, repeated: a kernel cannot tell, and quantising is slow. */
-static void fill_weights(lora_case *c, float *row)
-{
-    const size_t row_bytes = rl_row_bytes(c->format, c->k);
-    const size_t panel = rl_panel_bytes(c->format, c->k), distinct = CHECK_ROWS / RL_PANEL_ROWS;
-    for (size_t r = 0; r < CHECK_ROWS; r++) {
-        rl_fill_normal(row, c->k, 1 / sqrtf((float)c->k), r + 1);
-        rl_quantize_find(c->format, 0)->run(c->rows + r * row_bytes, row, c->k);
-    }
-    for (size_t p = 0; p < c->m / RL_PANEL_ROWS; p++)
-        if (p < distinct)
-            rl_panel_pack(c->w + p * panel, c->rows + p * RL_PANEL_ROWS * row_bytes, c->format, RL_PANEL_ROWS,
-                          c->k);
-        else
-            memcpy(c->w + p * panel, c->w + p % distinct * panel, panel);
 }
 
 static void fill_adapters(lora_case *c, float *row)
@@ -95,27 +76,14 @@ static void fill_adapters(lora_case *c, float *row)
     }
 }
 
-static void fill_tokens(lora_case *c)
-{
-    for (size_t t = 0; t < c->n; t++) {
-        float *x = (float *)(void *)(c->x + t * c->x_stride);
-        rl_fill_normal(x, c->k, 1, 99 + t);
-        rl_ops_best(0).quantize[rl_act_for(c->format)](c->act + t * c->act_stride, x, c->k);
-    }
-}
-
 static bool allocate(lora_case *c)
 {
-    const rl_matrix w = {c->format, RL_PANELS, c->m, c->k, NULL},
-                    b = {RL_F16, RL_PANELS, c->m, c->rank, NULL};
+    const rl_matrix b = {RL_F16, RL_PANELS, c->m, c->rank, NULL};
     bool all = true;
-    c->w_bytes = rl_matrix_bytes(&w);
     c->act_stride = rl_act_bytes(rl_act_for(c->format), c->k);
     c->x_stride = rl_act_bytes(RL_ACT_F32, c->k);
-    c->rows = rl_alloc(CHECK_ROWS * rl_row_bytes(c->format, c->k));
-    c->w = rl_pages_alloc(c->w_bytes);
-    c->act = rl_alloc(c->n * c->act_stride);
-    c->x = rl_alloc(c->n * c->x_stride);
+    c->act = rl_made_tokens(rl_act_for(c->format), c->n, c->k);
+    c->x = rl_made_tokens(RL_ACT_F32, c->n, c->k);
     c->h = rl_alloc(c->n * c->n_adapters * c->rank * sizeof *c->h);
     c->y = rl_alloc(c->n * c->m * sizeof *c->y);
     c->b_rows = rl_alloc(c->m * c->rank * sizeof *c->b_rows);
@@ -124,8 +92,7 @@ static bool allocate(lora_case *c)
         c->b[i] = rl_alloc(rl_matrix_bytes(&b));
         all = all && c->a[i] != NULL && c->b[i] != NULL;
     }
-    return all && c->rows != NULL && c->w != NULL && c->act != NULL && c->x != NULL && c->h != NULL &&
-           c->y != NULL && c->b_rows != NULL;
+    return all && c->act != NULL && c->x != NULL && c->h != NULL && c->y != NULL && c->b_rows != NULL;
 }
 
 static rl_status setup(void *arg, rl_error *err)
@@ -135,6 +102,8 @@ static rl_status setup(void *arg, rl_error *err)
     rl_status status = RL_OK;
     if (!allocate(c) || row == NULL)
         status = rl_fail(err, RL_ERR_MEMORY, "out of memory for %zux%zu", c->m, c->k);
+    const rl_matrix like = {c->format, RL_PANELS, c->m, c->k, NULL};
+    if (status == RL_OK) status = rl_made_weights_open(&c->weights, &like, 0, false, err);
     if (status == RL_OK) {
         rl_lora_adapter adapters[RL_LORA_ADAPTERS_MAX];
         for (size_t i = 0; i < c->n_adapters; i++)
@@ -143,11 +112,8 @@ static rl_status setup(void *arg, rl_error *err)
                 {RL_F16, RL_PANELS, c->m,    c->rank, c->b[i]},
                 1
             };
-        fill_weights(c, row);
         fill_adapters(c, row);
-        fill_tokens(c);
-        const rl_matrix w = {c->format, RL_PANELS, c->m, c->k, c->w};
-        status = rl_lora_plan_init(&c->plan, &w, adapters, c->n_adapters, c->cpu, err);
+        status = rl_lora_plan_init(&c->plan, &c->weights.w, adapters, c->n_adapters, c->cpu, err);
     }
     rl_free(row);
     if (status != RL_OK) teardown(c);
@@ -183,11 +149,11 @@ static rl_status verify(void *arg, double *max_error, rl_error *err)
     rl_lora_down(&c->plan, NULL, c->h, c->x, c->x_stride, c->n, 0, c->plan.ranks);
     rl_lora_product(&c->plan, NULL, c->y, c->m, c->act, c->act_stride, c->h, 0, c->m, c->n);
     for (size_t t = 0; t < c->n; t += stride)
-        for (size_t r = 0; r < CHECK_ROWS; r += RL_PANEL_ROWS + 1) {
+        for (size_t r = 0; r < RL_MADE_ROWS; r += RL_PANEL_ROWS + 1) {
             const double got = (double)c->y[t * c->m + r];
             double value, bound, mass = 0;
-            rl_gemv_exact_row(&base, c->rows + r * rl_row_bytes(c->format, c->k), c->act + t * c->act_stride,
-                              c->k, &value, &bound);
+            rl_gemv_exact_row(&base, rl_made_row(&c->weights, r), c->act + t * c->act_stride, c->k, &value,
+                              &bound);
             bound += (double)c->plan.ranks * (double)FLT_EPSILON * fabs(value);
             value += exact_adapters(c, t, r, &mass);
             bound += (double)(c->k + c->plan.ranks + 16) * (double)FLT_EPSILON * mass;
@@ -215,6 +181,7 @@ static void plain(rl_state *st, const lora_case *c)
     const size_t row = part_begin(st, st->thread, c->m, ROW_UNIT);
     const size_t rows = part_begin(st, st->thread + 1, c->m, ROW_UNIT) - row;
     const void *w = rl_matrix_row(&c->plan.w, row);
+    if (rows == 0) return; /* more threads than units */
     if (c->n == 1 && c->plan.one != NULL)
         c->plan.one->run(c->y + row, w, c->act, rows, c->k);
     else
@@ -233,7 +200,7 @@ static void with_adapters(rl_state *st, const lora_case *c)
         rl_lora_down(&c->plan, NULL, c->h + begin * c->plan.ranks, c->x + begin * c->x_stride, c->x_stride,
                      end - begin, 0, c->plan.ranks);
     if (st->threads > 1) rl_state_barrier(st);
-    rl_lora_product(&c->plan, NULL, c->y + row, c->m, c->act, c->act_stride, c->h, row, rows, c->n);
+    rl_lora_product(&c->plan, NULL, c->y, c->m, c->act, c->act_stride, c->h, row, rows, c->n);
 }
 
 /* Nanoseconds until all threads are done. */
@@ -280,6 +247,7 @@ static void add_case(rl_program *p, const rl_part *part, const rl_lora *kern, lo
     if (c == NULL) return;
     *c = of;
     const char *isa = rl_isa_name(kern->base.isa);
+    const rl_matrix w = {c->format, RL_PANELS, c->m, c->k, NULL};
     const double ranks = (double)(c->rank * c->n_adapters), sides = (double)(c->m + c->k);
     snprintf(name, sizeof name, "gemm-lora/%s/%s/%zux%zu/rank:%zu/adapters:%zu/n:%zu",
              rl_format_name(c->format), isa, c->m, c->k, c->rank, c->n_adapters, c->n);
@@ -298,7 +266,7 @@ static void add_case(rl_program *p, const rl_part *part, const rl_lora *kern, lo
                      .items = (double)c->n,
                      .flops = 2 * (double)c->n * ((double)c->m * (double)c->k + ranks * sides),
                      .isa = isa,
-                     .cache = rl_cache_name[RL_HOT],
+                     .cache = rl_matrix_bytes(&w) <= p->llc_bytes / 2 ? rl_cache_name[RL_HOT] : NULL,
                      .label = label,
                      .peak_yardstick = rl_act_for(c->format) == RL_ACT_F32 ? "fma_f32" : "dot_i8",
                  });
@@ -346,6 +314,6 @@ void rl_gemm_lora_cases(rl_program *p)
         rl_part part;
         if (kern->format != RL_F16 || kern->base.isa == RL_SCALAR) continue;
         if (rl_program_part(p, &kern->base, &best->base, &part))
-            tier_cases(p, &part, kern, kern == best ? p->cpu : kern->base.needs);
+            tier_cases(p, &part, kern, rl_cpu_cap(p->cpu, kern->base.isa));
     }
 }

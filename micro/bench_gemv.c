@@ -8,19 +8,14 @@
  * that the ratios of the two layouts compare. A matrix larger than half the last-level cache cannot be hot, and has no
  * such case. */
 #include "base/mem.h"
-#include "gemv/gemv_exact.h"
-#include "ops/ops.h"
+#include "gemv/gemv.h"
 #include "perf/barrier.h"
 #include "program.h"
-#include "quant/quantize.h"
-#include "ring.h"
 #include "shapes.h"
+#include "weights_made.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-enum { CHECK_ROWS = 64 }; /* a multiple of RL_PANEL_ROWS */
+#include <string.h>
 
 typedef struct {
     size_t llc_bytes; /* of the last-level cache */
@@ -28,100 +23,39 @@ typedef struct {
     rl_matrix w; /* without its data, of which there are several */
     bool cold;
     /* made by setup */
-    char *rows; /* CHECK_ROWS of them as a file stores them: the matrix repeats these */
-    rl_ring weights;
-    void *x;
+    rl_made_weights weights;
+    char *x;
     float *y;
 } gemv_case;
 
 static void teardown(void *arg)
 {
     gemv_case *c = arg;
-    rl_ring_free(&c->weights);
-    rl_free(c->rows);
+    rl_made_weights_close(&c->weights);
     rl_free(c->x);
     rl_free(c->y);
-    c->rows = c->x = NULL;
+    c->x = NULL;
     c->y = NULL;
-}
-
-/* The different rows, and the activations; both quantised from numbers that look like a layer's. */
-static void make_content(const gemv_case *c, float *scratch)
-{
-    const size_t k = c->w.cols, row_bytes = rl_row_bytes(c->w.format, k);
-    for (size_t r = 0; r < CHECK_ROWS; r++) {
-        rl_fill_normal(scratch, k, 1 / sqrtf((float)k), r + 1);
-        rl_quantize_find(c->w.format, 0)->run(c->rows + r * row_bytes, scratch, k);
-    }
-    rl_fill_normal(scratch, k, 1, 99);
-    rl_ops_best(0).quantize[c->kern->act](c->x, scratch, k);
-}
-
-/* The matrix repeats its first rows: a kernel cannot tell, and quantising is slow. */
-static void fill_matrix(const gemv_case *c, char *data)
-{
-    const size_t row_bytes = rl_row_bytes(c->w.format, c->w.cols);
-    const size_t step = c->w.layout == RL_PANELS ? RL_PANEL_ROWS : 1;
-    const rl_matrix w = {c->w.format, c->w.layout, c->w.rows, c->w.cols, data};
-    for (size_t r = 0; r < w.rows; r += step) {
-        char *const to = data + ((const char *)rl_matrix_row(&w, r) - data);
-        const char *from = c->rows + r % CHECK_ROWS * row_bytes;
-        if (w.layout == RL_PANELS)
-            rl_panel_pack(to, from, w.format, w.rows - r < step ? w.rows - r : step, w.cols);
-        else
-            memcpy(to, from, row_bytes);
-    }
 }
 
 static rl_status setup(void *arg, rl_error *err)
 {
     gemv_case *c = arg;
-    const size_t bytes = rl_matrix_bytes(&c->w), k = c->w.cols;
-    char *w = rl_pages_alloc(bytes);
-    float *scratch = rl_alloc(k * sizeof *scratch);
-    c->rows = rl_alloc(CHECK_ROWS * rl_row_bytes(c->w.format, k));
-    c->x = rl_alloc(rl_act_bytes(c->kern->act, k));
+    c->x = rl_made_tokens(c->kern->act, 1, c->w.cols);
     c->y = rl_alloc(c->w.rows * sizeof *c->y);
     rl_status status = RL_OK;
-    if (w == NULL || scratch == NULL || c->rows == NULL || c->x == NULL || c->y == NULL) {
-        status = rl_fail(err, RL_ERR_MEMORY, "out of memory for %zux%zu", c->w.rows, k);
-    } else {
-        make_content(c, scratch);
-        fill_matrix(c, w);
-        status = rl_ring_fill(&c->weights, c->llc_bytes, c->cold, w, bytes, err);
-    }
-    rl_pages_free(w, bytes);
-    rl_free(scratch);
+    if (c->x == NULL || c->y == NULL)
+        status = rl_fail(err, RL_ERR_MEMORY, "out of memory for %zux%zu", c->w.rows, c->w.cols);
+    if (status == RL_OK) status = rl_made_weights_open(&c->weights, &c->w, c->llc_bytes, c->cold, err);
     if (status != RL_OK) teardown(c);
     return status;
 }
 
-/* The different rows against exact arithmetic within the kernel's bound, the others against those, bit for bit.
- * max_error: the largest difference from exact, as a part of the largest result. */
 static rl_status verify(void *arg, double *max_error, rl_error *err)
 {
     const gemv_case *c = arg;
-    const size_t m = c->w.rows, k = c->w.cols, row_bytes = rl_row_bytes(c->w.format, k);
-    c->kern->run(c->y, c->weights.data, c->x, m, k);
-    double worst = 0, largest = 0;
-    for (size_t r = 0; r < m; r++) {
-        double value, bound;
-        const double got = (double)c->y[r];
-        if (r >= CHECK_ROWS) { /* a copy of an earlier row: the same bits */
-            if (memcmp(&c->y[r], &c->y[r % CHECK_ROWS], sizeof *c->y) != 0)
-                return rl_fail(err, RL_ERR_FORMAT, "row %zu: got %g, but %g for the same row at %zu", r, got,
-                               (double)c->y[r % CHECK_ROWS], r % CHECK_ROWS);
-            continue;
-        }
-        rl_gemv_exact_row(c->kern, c->rows + r * row_bytes, c->x, k, &value, &bound);
-        if (!(fabs(got - value) <= bound))
-            return rl_fail(err, RL_ERR_FORMAT, "row %zu: expected %g within %g, got %g", r, value, bound,
-                           got);
-        worst = fmax(worst, fabs(got - value));
-        largest = fmax(largest, fabs(value));
-    }
-    *max_error = worst / largest;
-    return RL_OK;
+    c->kern->run(c->y, c->weights.w.data, c->x, c->w.rows, c->w.cols);
+    return rl_made_weights_verify(&c->weights, c->y, c->x, 1, max_error, err);
 }
 
 static void run(rl_state *st)
@@ -135,7 +69,7 @@ static void run(rl_state *st)
     const size_t offset = rl_matrix_bytes(&before);
     size_t slot = 0;
     while (rl_state_next(st)) {
-        const char *w = rl_ring_next(&c->weights, &slot);
+        const char *w = rl_ring_next(&c->weights.copies, &slot);
         if (begin < end) c->kern->run(c->y + begin, w + offset, c->x, end - begin, c->w.cols);
         rl_keep(c->y);
         if (st->threads > 1) rl_state_barrier(st);

@@ -4,8 +4,6 @@
 #include "quant/quantize.h"
 #include "ring.h"
 
-#include <math.h>
-
 /* One query head is all heads of a KV head that has no others. */
 static rl_attn_shape one_head(const rl_plain_attn *a)
 {
@@ -51,13 +49,13 @@ void rl_attn_columns_set(rl_state *st, const rl_attn_columns *c)
         const char *name;
         double value;
     } same[] = {
-        {"l2_diff",            c->l2_diff                              },
-        {"scratch_ratio",      c->scratch_ratio                        },
-        {"tile_tokens",        c->tile_tokens                          },
-        {"acc_width",          8 * sizeof(float)                       },
-        {"has_avx2",           c->isa == RL_AVX2 || c->isa == RL_AVX512},
-        {"has_vnni",           c->isa == RL_AVX512                     },
-        {"l2_bytes_per_token", c->l2_bytes_per_token                   },
+        {"l2_diff",       c->l2_diff       },
+        {"scratch_ratio", c->scratch_ratio },
+        {"tile_tokens",   c->tile_tokens   },
+        {"acc_width",     8 * sizeof(float)},
+        {"has_avx2",      rl_isa_has(c->isa, "avx2")},
+        {"has_vnni",               rl_isa_has(c->isa,                       "vnni")},
+        {"l2_bytes_per_token",        c->l2_bytes_per_token  },
     };
     for (size_t i = 0; i < RL_COUNT(same); i++)
         rl_state_counter(st, same[i].name, same[i].value, RL_COUNTER_AVG_THREADS);
@@ -78,15 +76,4 @@ void *rl_attn_make_kv(rl_format format, const rl_attn_shape *shape, size_t n_ctx
     }
     rl_free(values);
     return kv;
-}
-
-double rl_l2_diff(const float *got, const float *want, size_t n)
-{
-    double difference = 0, norm = 0;
-    for (size_t i = 0; i < n; i++) {
-        const double d = (double)got[i] - (double)want[i];
-        difference += d * d;
-        norm += (double)want[i] * (double)want[i];
-    }
-    return sqrt(difference / norm);
 }

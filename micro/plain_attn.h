@@ -49,9 +49,6 @@ void rl_attn_columns_set(rl_state *st, const rl_attn_columns *c);
  * are of. NULL without memory; freed with rl_free. */
 void *rl_attn_make_kv(rl_format format, const rl_attn_shape *shape, size_t n_ctx, size_t *bytes);
 
-/* The norm of got - want over that of want. */
-double rl_l2_diff(const float *got, const float *want, size_t n);
-
 /* The thread's own time. What somebody else takes away of a few milliseconds, it takes from one arm alone. */
 static inline double rl_cpu_now_ns(void)
 {

@@ -166,7 +166,7 @@ typedef struct {
 } rl_code;
 
 /* A flag of the bench program: --cache=... Its default may be overridden by the environment (RL_CACHE). One whose
- * default is "false" may stand without a value, which makes it "true"; rl_truthy (perf/opts.h) reads it. */
+ * default is "false" may stand without a value, which makes it "true"; rl_truthy reads it. */
 typedef struct {
     const char *name;  /* "cache" */
     const char *value; /* the default; after opening what was asked for, borrowed from argv or getenv */
@@ -174,13 +174,17 @@ typedef struct {
     bool no_variable; /* the variable of that name has a meaning of its own, and is not this flag's default */
 } rl_flag;
 
+/* "false", "no", "off", "0", "f", "n": false; anything else is true. */
+bool rl_truthy(const char *text);
+
 typedef struct {
     const char *family; /* "gemv": what the binary measures */
     int argc;
     char **argv;
     rl_flag *flags; /* the program's own */
     size_t n_flags;
-    const rl_code *code; /* for the context, in which a part must not be there twice; NULL: not known. Borrowed */
+    const rl_code
+        *code; /* for the context, in which a part must not be there twice; NULL: not known. Borrowed */
     size_t n_code;
     /* For tests; NULL is the real thing. */
     FILE *out, *err;

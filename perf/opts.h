@@ -49,9 +49,6 @@ rl_status rl_parse_min_time(const char *text, rl_min_time *out, rl_error *err);
 /* The unit called "ns", "us", "ms" or "s"; RL_UNIT_DEFAULT for "". */
 bool rl_parse_unit(const char *text, rl_time_unit *out);
 
-/* "false", "no", "off", "0", "f", "n": false; anything else is true. */
-bool rl_truthy(const char *text);
-
 void rl_options_help(FILE *out, const char *program, const rl_flag *flags, size_t n_flags);
 
 #endif

@@ -41,6 +41,17 @@ double rl_max(const double *x, size_t n)
     return most;
 }
 
+double rl_l2_diff(const float *got, const float *want, size_t n)
+{
+    double difference = 0, norm = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double d = (double)got[i] - (double)want[i];
+        difference += d * d;
+        norm += (double)want[i] * (double)want[i];
+    }
+    return sqrt(difference / norm);
+}
+
 static int ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;

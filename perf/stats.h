@@ -12,6 +12,9 @@ double rl_cv(const double *x, size_t n);     /* stddev / |mean|; mean 0: NaN */
 double rl_min(const double *x, size_t n);
 double rl_max(const double *x, size_t n);
 
+/* The L2 norm of got - want as a part of that of want. */
+double rl_l2_diff(const float *got, const float *want, size_t n);
+
 /* Ascending, in place. */
 void rl_sort(double *x, size_t n);
 

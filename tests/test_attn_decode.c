@@ -11,13 +11,10 @@
  * so E = (dim + 5) S u + (3.02 n + 2.02) u. m itself cancels. Both sums weigh these errors by positive weights:
  * that is 2 E, and their additions and products, the reciprocal and the last product are (2 n + 4) u more. In
  * all (dim + 5) S + 4.02 n + 4.1 times FLT_EPSILON max |V|. */
-#include "util_guard.h"
+#include "util_attn.h"
 
-#include "attention/attn_decode.h"
-#include "quant/dequant.h"
 #include "quant/quantize.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,15 +28,8 @@ typedef struct {
     float *want, *tolerance; /* [group][dim], [group] */
 } problem;
 
-static const rl_format formats[] = {RL_F16, RL_BF16, RL_Q8_0};
-
 /* How the rows of K lie to each other, as seen from q. */
 typedef enum { RANDOM, RISING, FALLING, FAR_APART, ALIKE } pattern;
-
-static util_guard guarded(size_t bytes, bool after)
-{
-    return after ? util_guard_after(bytes) : util_guard_before(bytes);
-}
 
 static float key_value(pattern p, size_t t, size_t n, util_rng *rng)
 {
@@ -58,48 +48,14 @@ static float key_value(pattern p, size_t t, size_t n, util_rng *rng)
     }
 }
 
-/* Keys or values as the floats that they are. */
-static float *widened(const problem *p, const util_guard *plane)
-{
-    const size_t elems = p->n * p->shape.head_dim;
-    float *x = malloc(elems * sizeof *x);
-    rl_dequant_find(p->format, 0)->run(x, plane->data, elems);
-    return x;
-}
-
 static void solve(problem *p)
 {
-    const size_t dim = p->shape.head_dim, group = rl_attn_group(&p->shape);
-    float *k = widened(p, &p->k), *v = widened(p, &p->v);
-    double *score = malloc(p->n * sizeof *score), *sum = malloc(dim * sizeof *sum);
-    for (size_t h = 0; h < group; h++) {
-        const float *q = (float *)p->q.data + h * dim;
-        double max = -INFINITY, total = 0, s_max = 0, v_max = 0;
-        for (size_t t = 0; t < p->n; t++) {
-            double mass = 0;
-            score[t] = 0;
-            for (size_t i = 0; i < dim; i++) {
-                const double product = (double)q[i] * (double)k[t * dim + i] * (double)p->shape.scale;
-                score[t] += product;
-                mass += fabs(product);
-            }
-            if (score[t] > max) max = score[t];
-            if (mass > s_max) s_max = mass;
-        }
-        for (size_t i = 0; i < dim; i++) sum[i] = 0;
-        for (size_t t = 0; t < p->n; t++) {
-            const double weight = exp(score[t] - max);
-            total += weight;
-            for (size_t i = 0; i < dim; i++) sum[i] += weight * (double)v[t * dim + i];
-        }
-        for (size_t i = 0; i < p->n * dim; i++)
-            if (fabs((double)v[i]) > v_max) v_max = fabs((double)v[i]);
-        for (size_t i = 0; i < dim; i++) p->want[h * dim + i] = (float)(sum[i] / total);
-        const double factor = (double)(dim + 8) * s_max + 5 * (double)p->n + 16;
-        p->tolerance[h] = (float)(factor * (double)FLT_EPSILON * v_max);
-    }
-    free(sum);
-    free(score);
+    const size_t dim = p->shape.head_dim, elems = p->n * dim;
+    float *k = util_attn_widened(p->k.data, p->format, elems),
+          *v = util_attn_widened(p->v.data, p->format, elems);
+    for (size_t h = 0; h < rl_attn_group(&p->shape); h++)
+        p->tolerance[h] =
+            util_attn_solve(p->want + h * dim, (float *)p->q.data + h * dim, k, v, &p->shape, p->n);
     free(k);
     free(v);
 }
@@ -112,22 +68,18 @@ static problem make_of(rl_format format, size_t group, size_t dim, size_t n, pat
         .shape = {group, 1, dim, 1.0f / sqrtf((float)dim)},
           .format = format, .n = n
     };
-    p.q = guarded(group * dim * sizeof(float), after);
-    p.k = guarded(n * rl_row_bytes(format, dim), after);
-    p.v = guarded(n * rl_row_bytes(format, dim), after);
-    float *k = malloc(n * dim * sizeof *k), *v = malloc(n * dim * sizeof *v);
+    p.q = util_guard_either(group * dim * sizeof(float), after);
+    p.k = util_guard_either(n * rl_row_bytes(format, dim), after);
+    p.v = util_guard_either(n * rl_row_bytes(format, dim), after);
+    float *k = malloc(n * dim * sizeof *k);
     /* for the ordered patterns, q points one way: scores then rise and fall with the rows */
     for (size_t i = 0; i < group * dim; i++)
         ((float *)p.q.data)[i] =
             pat == RANDOM || pat == FAR_APART ? util_normal(&rng) : (float)util_uniform(&rng);
-    for (size_t i = 0; i < n * dim; i++) {
-        k[i] = key_value(pat, i / dim, n, &rng);
-        v[i] = util_normal(&rng);
-    }
+    for (size_t i = 0; i < n * dim; i++) k[i] = key_value(pat, i / dim, n, &rng);
     rl_quantize_find(format, 0)->run(p.k.data, k, n * dim);
-    rl_quantize_find(format, 0)->run(p.v.data, v, n * dim);
+    util_attn_fill(p.v.data, format, n * dim, 1, &rng);
     free(k);
-    free(v);
     p.want = malloc(group * dim * sizeof *p.want);
     p.tolerance = malloc(group * sizeof *p.tolerance);
     solve(&p);
@@ -181,8 +133,8 @@ static bool takes(const rl_attn_decode *kern, const problem *p, uint32_t cpu)
 static void check_all_kernels(size_t group, size_t dim, size_t n, pattern pat)
 {
     const uint32_t cpu = util_cpu();
-    for (size_t f = 0; f < RL_COUNT(formats); f++) {
-        problem p = make_of(formats[f], group, dim, n, pat, 1000 * n + dim + group);
+    for (size_t f = 0; f < RL_COUNT(util_attn_formats); f++) {
+        problem p = make_of(util_attn_formats[f], group, dim, n, pat, 1000 * n + dim + group);
         const rl_attn_decode *kern;
         for (size_t i = 0; (kern = rl_attn_decode_at(i)) != NULL; i++) {
             if (!takes(kern, &p, cpu)) continue;
@@ -324,7 +276,7 @@ static void merged_parts_are_within_the_bound_of_the_whole(void **state)
     const uint32_t cpu = util_cpu();
     for (size_t l = 0; l < RL_COUNT(lengths); l++)
         for (size_t c = 0; c < RL_COUNT(patterns); c++) {
-            problem p = make_of(formats[c], 4, 64, lengths[l], patterns[c], 5);
+            problem p = make_of(util_attn_formats[c], 4, 64, lengths[l], patterns[c], 5);
             const rl_attn_decode *kern;
             for (size_t i = 0; (kern = rl_attn_decode_at(i)) != NULL; i++) {
                 if (!takes(kern, &p, cpu)) continue;

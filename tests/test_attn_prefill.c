@@ -5,20 +5,15 @@
  * that a row sees. A panel scales q instead of the score, which rounds once, as the score would; a maximum is new at
  * most once a block, which rounds less often than the n times allowed there; and a key that a row does not see weighs
  * exp(-inf) = 0 exactly. */
-#include "util_guard.h"
+#include "util_attn.h"
 
 #include "attention/attn_prefill.h"
 #include "base/team.h"
-#include "quant/dequant.h"
-#include "quant/quantize.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const rl_format formats[] = {RL_F16, RL_BF16, RL_Q8_0};
 
 /* A prompt of n tokens after `past` positions. */
 typedef struct {
@@ -27,19 +22,6 @@ typedef struct {
     size_t n, past, plane_bytes;
     util_guard q, k, v;
 } problem;
-
-static util_guard guarded(size_t bytes, bool after)
-{
-    return after ? util_guard_after(bytes) : util_guard_before(bytes);
-}
-
-static void fill(void *out, rl_format format, size_t elems, float sd, util_rng *rng)
-{
-    float *values = malloc(elems * sizeof *values);
-    for (size_t i = 0; i < elems; i++) values[i] = sd * util_normal(rng);
-    rl_quantize_find(format, 0)->run(out, values, elems);
-    free(values);
-}
 
 static problem make(rl_format format, size_t heads_kv, size_t group, size_t dim, size_t n, size_t past,
                     float sd)
@@ -53,12 +35,12 @@ static problem make(rl_format format, size_t heads_kv, size_t group, size_t dim,
         .past = past,
         .plane_bytes = (past + n) * rl_row_bytes(format, dim),
     };
-    p.q = guarded(n * heads_kv * group * dim * sizeof(float), after);
-    p.k = guarded(heads_kv * p.plane_bytes, after);
-    p.v = guarded(heads_kv * p.plane_bytes, after);
-    fill(p.q.data, RL_F32, n * heads_kv * group * dim, sd, &rng);
-    fill(p.k.data, format, heads_kv * (past + n) * dim, 1, &rng);
-    fill(p.v.data, format, heads_kv * (past + n) * dim, 1, &rng);
+    p.q = util_guard_either(n * heads_kv * group * dim * sizeof(float), after);
+    p.k = util_guard_either(heads_kv * p.plane_bytes, after);
+    p.v = util_guard_either(heads_kv * p.plane_bytes, after);
+    util_attn_fill(p.q.data, RL_F32, n * heads_kv * group * dim, sd, &rng);
+    util_attn_fill(p.k.data, format, heads_kv * (past + n) * dim, 1, &rng);
+    util_attn_fill(p.v.data, format, heads_kv * (past + n) * dim, 1, &rng);
     return p;
 }
 
@@ -69,42 +51,20 @@ static void drop(problem *p)
     util_guard_free(&p->v);
 }
 
-/* `row` of n rows is one query head of one token: its exact result in `want`; returns how far off it may be. */
-static float solve(const problem *p, size_t token, size_t head, float *want)
+/* All exact results, [n][n_head][dim], and how far off each row of dim may be. */
+static void solve(const problem *p, float *want, float *tolerance)
 {
-    const size_t dim = p->shape.head_dim, n = p->past + token + 1, elems = (p->past + p->n) * dim;
-    const size_t plane = head / rl_attn_group(&p->shape) * p->plane_bytes;
-    const float *q = (float *)p->q.data + (token * p->shape.n_head + head) * dim;
-    float *k = malloc(elems * sizeof *k), *v = malloc(elems * sizeof *v);
-    double *score = malloc(n * sizeof *score), max = -INFINITY, total = 0, s_max = 0, v_max = 0;
-    double sum[RL_ATTN_MAX_DIM] = {0};
-    rl_dequant_find(p->format, 0)->run(k, (char *)p->k.data + plane, elems);
-    rl_dequant_find(p->format, 0)->run(v, (char *)p->v.data + plane, elems);
-    for (size_t t = 0; t < n; t++) {
-        double mass = 0;
-        score[t] = 0;
-        for (size_t i = 0; i < dim; i++) {
-            const double product = (double)q[i] * (double)k[t * dim + i] * (double)p->shape.scale;
-            score[t] += product;
-            mass += fabs(product);
-        }
-        if (score[t] > max) max = score[t];
-        if (mass > s_max) s_max = mass;
+    const size_t dim = p->shape.head_dim, heads = p->shape.n_head, elems = (p->past + p->n) * dim;
+    for (size_t g = 0; g < p->shape.n_head_kv; g++) {
+        float *k = util_attn_widened((char *)p->k.data + g * p->plane_bytes, p->format, elems);
+        float *v = util_attn_widened((char *)p->v.data + g * p->plane_bytes, p->format, elems);
+        for (size_t r = 0; r < p->n * heads; r++)
+            if (r % heads / rl_attn_group(&p->shape) == g)
+                tolerance[r] = util_attn_solve(want + r * dim, (float *)p->q.data + r * dim, k, v, &p->shape,
+                                               p->past + r / heads + 1);
+        free(k);
+        free(v);
     }
-    for (size_t t = 0; t < n; t++) {
-        const double weight = exp(score[t] - max);
-        total += weight;
-        for (size_t i = 0; i < dim; i++) {
-            sum[i] += weight * (double)v[t * dim + i];
-            if (fabs((double)v[t * dim + i]) > v_max) v_max = fabs((double)v[t * dim + i]);
-        }
-    }
-    for (size_t i = 0; i < dim; i++) want[i] = (float)(sum[i] / total);
-    free(k);
-    free(v);
-    free(score);
-    const double factor = (double)(dim + 8) * s_max + 5 * (double)n + 16;
-    return (float)(factor * (double)FLT_EPSILON * v_max);
 }
 
 /* The whole prompt in tiles of `tile` tokens, by `ranks` ranks one after the other; out and scratch end at a guard. */
@@ -139,8 +99,7 @@ static void check_all_kernels(const problem *p, size_t tile)
     const size_t dim = p->shape.head_dim, rows = p->n * p->shape.n_head;
     const uint32_t cpu = util_cpu();
     float *want = malloc(rows * dim * sizeof *want), *tolerance = malloc(rows * sizeof *tolerance);
-    for (size_t r = 0; r < rows; r++)
-        tolerance[r] = solve(p, r / p->shape.n_head, r % p->shape.n_head, want + r * dim);
+    solve(p, want, tolerance);
     const rl_attn_prefill *kern;
     for (size_t i = 0; (kern = rl_attn_prefill_at(i)) != NULL; i++) {
         if (kern->kv_format != p->format) continue;
@@ -181,8 +140,9 @@ static void every_kernel_is_within_its_bound_for_ragged_prompts(void **state)
     for (size_t g = 0; g < RL_COUNT(groups); g++)
         for (size_t d = 0; d < RL_COUNT(dims); d++)
             for (size_t c = 0; c < RL_COUNT(cuts); c++)
-                for (size_t f = 0; f < RL_COUNT(formats); f++) {
-                    problem p = make(formats[f], 1 + c % 2, groups[g], dims[d], cuts[c].n, cuts[c].past, 1);
+                for (size_t f = 0; f < RL_COUNT(util_attn_formats); f++) {
+                    problem p =
+                        make(util_attn_formats[f], 1 + c % 2, groups[g], dims[d], cuts[c].n, cuts[c].past, 1);
                     check_all_kernels(&p, cuts[c].tile);
                     drop(&p);
                 }
@@ -210,32 +170,33 @@ static void every_kernel_is_within_its_bound_whatever_the_scores(void **state)
     }
 }
 
-/* Keys and values past a token's own position are of infinite effect, and show nowhere. */
+/* Keys and values past a token's own position are infinite or no numbers, and show nowhere. */
 static void a_token_sees_nothing_after_itself(void **state)
 {
     (void)state;
-    enum { N = 75, CUT = 37, DIM = 64 };
+    enum { N = 75, CUT = 37, PAST = 40, DIM = 64 };
+    static const size_t groups[] = {1, 3, 8, 32};
+    static const rl_f16 bad[] = {0x7c00, 0xfc00, 0x7e00}; /* infinities and a NaN */
     const uint32_t cpu = util_cpu();
-    problem p = make(RL_F16, 1, 3, DIM, N, 40, 1);
     const rl_attn_prefill *kern;
-    for (size_t i = 0; (kern = rl_attn_prefill_at(i)) != NULL; i++) {
-        if (kern->kv_format != RL_F16 || !rl_kernel_runs(&kern->base, cpu)) continue;
-        util_guard before = run(kern, &p, 16, 1);
-        problem other = make(RL_F16, 1, 3, DIM, N, 40, 1);
-        for (size_t j = (40 + CUT) * DIM; j < (40 + N) * DIM; j++) {
-            ((rl_f16 *)other.k.data)[j] = rl_f32_to_f16(60000);
-            ((rl_f16 *)other.v.data)[j] = rl_f32_to_f16(-60000);
+    for (size_t i = 0; (kern = rl_attn_prefill_at(i)) != NULL; i++)
+        for (size_t g = 0; g < RL_COUNT(groups) * RL_COUNT(bad); g++) {
+            if (kern->kv_format != RL_F16 || !rl_kernel_runs(&kern->base, cpu)) continue;
+            const size_t group = groups[g % RL_COUNT(groups)], token = group * DIM * sizeof(float);
+            problem p = make(RL_F16, 1, group, DIM, N, PAST, 1);
+            util_guard before = run(kern, &p, 16, 1);
+            for (size_t j = (PAST + CUT) * DIM; j < (PAST + N) * DIM; j++) {
+                ((rl_f16 *)p.k.data)[j] = bad[g / RL_COUNT(groups)];
+                ((rl_f16 *)p.v.data)[j] = bad[g / RL_COUNT(groups)];
+            }
+            util_guard after = run(kern, &p, 16, 1);
+            assert_memory_equal(after.data, before.data, CUT * token);
+            assert_memory_not_equal((char *)after.data + CUT * token, (char *)before.data + CUT * token,
+                                    token);
+            util_guard_free(&before);
+            util_guard_free(&after);
+            drop(&p);
         }
-        util_guard after = run(kern, &other, 16, 1);
-        const size_t seen = CUT * 3 * DIM * sizeof(float);
-        assert_memory_equal(after.data, before.data, seen);
-        assert_memory_not_equal((char *)after.data + seen, (char *)before.data + seen,
-                                3 * DIM * sizeof(float));
-        util_guard_free(&before);
-        util_guard_free(&after);
-        drop(&other);
-    }
-    drop(&p);
 }
 
 static void a_result_depends_on_neither_tile_nor_ranks_nor_n(void **state)

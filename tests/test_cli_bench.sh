@@ -143,6 +143,19 @@ for bench; do
             grep -vqx 5 && fail "--tile-tokens=5 is not taken"
         ;;
     esac
+    case $bench in */bench_gemm) # threads that have no share, too: 64 pairs of panels
+        for threads in 3 70; do
+            ends 0 '' "$bench" --benchmark_filter='^gemm-lora/q4_0/.*/2048x2048/rank:8/adapters:1/n:1/' --isa=best \
+                --threads=$threads --benchmark_dry_run
+        done
+        ;;
+    esac
+    case $bench in */bench_e2e) # a measurement of another thing has another name
+        ends 0 '' "$@" --no-pack --benchmark_list_tests
+        grep -qE '^e2e/m/[a-z0-9]*/rows/(pp4|tg2|tg2@3|ttft4)/threads:[0-9]*' out || fail "--no-pack: $(cat out)"
+        grep -v /rows/ out | grep -q e2e/m/ && fail "--no-pack keeps a name of packed weights: $(cat out)"
+        ;;
+    esac
     case $bench in */bench_gemv)
         ends 64 "threads='0*\.\.\.'" "$bench" --threads=000000000000000000000000000000015
         ;;

@@ -6,6 +6,9 @@
 #include "base/file.h"
 #include "decoder.h"
 #include "model_synth.h"
+#include "perf/stats.h"
+#include "synth.h"
+#include "vocab.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -173,18 +176,6 @@ static void threads_do_not_change_a_bit(void **state)
         check_threads(&f->model, "f32", f->torch.prompt, f->torch.n_prompt, batches[b]);
 }
 
-/* L2 distance of b from a, as a part of a's norm. */
-static double distance(const float *a, const float *b, size_t n)
-{
-    double difference = 0, norm = 0;
-    for (size_t i = 0; i < n; i++) {
-        const double d = (double)b[i] - (double)a[i];
-        difference += d * d;
-        norm += (double)a[i] * (double)a[i];
-    }
-    return sqrt(difference / norm);
-}
-
 /* Packed and not, in batches and one by one, a quantised model is the same model. Activations of 8 bits now and then
  * round the other way where a float differs in its last bit, which moves logits by some parts in a hundred; a wrong
  * row, scale or position moves them by their own size. */
@@ -196,7 +187,7 @@ static void check_layouts(const rl_llama *model, const char *what, const uint32_
     for (size_t batch = 1; batch <= 4; batch += 3)
         for (int no_pack = 0; no_pack <= 1; no_pack++) {
             run_some(model, 1, batch, no_pack == 1, prompt, n_prompt, got);
-            const double d = distance(want, got, n);
+            const double d = rl_l2_diff(got, want, n);
             if (!(d <= 0.05))
                 fail_msg("%s: batches of %zu, no_pack %d: off by %.3g", what, batch, no_pack, d);
         }
@@ -223,6 +214,57 @@ static void quantised_models_are_the_same_packed_and_with_any_threads(void **sta
         rl_llama_close(&model);
         rl_gguf_close(g);
     }
+    unlink(path);
+}
+
+/* So narrow that 8-bit activations take more room than floats, for each of their sections is whole lines. */
+static void a_model_of_single_blocks_decodes_the_same_with_any_threads(void **state)
+{
+    static const rl_synth_shape shape = {"narrow", 32, 32, 2, 1, 1, 2048, 1e-5f, 10000};
+    static const rl_synth_mix mixes[] = {
+        {"q8_0", 7, RL_Q8_0, RL_Q8_0, RL_Q8_0},
+        {"q4_0", 2, RL_Q4_0, RL_Q4_0, RL_Q4_0}
+    };
+    static const uint32_t prompt[] = {1, 300, 17000, 31999, 5000};
+    char path[] = "/tmp/rl-test-decoder-XXXXXX";
+    rl_error err;
+    rl_vocab *vocab;
+    (void)state;
+    close(mkstemp(path));
+    assert_int_equal(rl_vocab_builtin_open(&vocab, &err), RL_OK);
+    for (size_t i = 0; i < RL_COUNT(mixes); i++) {
+        const rl_synth_model made = {.shape = &shape, .mix = &mixes[i], .vocab = vocab, .seed = 1};
+        rl_gguf *g = NULL;
+        rl_llama model;
+        if (rl_synth_write(path, &made, 1, NULL, NULL, &err) != RL_OK ||
+            rl_gguf_open(&g, path, &err) != RL_OK || rl_llama_open(&model, g, &err) != RL_OK)
+            fail_msg("%s", err.text);
+        check_layouts(&model, mixes[i].name, prompt, RL_COUNT(prompt));
+        check_threads(&model, mixes[i].name, prompt, RL_COUNT(prompt), 2);
+        rl_llama_close(&model);
+        rl_gguf_close(g);
+    }
+    rl_vocab_builtin_close(vocab);
+    unlink(path);
+}
+
+/* 4 layers of 256: attention of 4 heads of 64 with 2 KV heads, feed-forward of 768; 32000 pieces. */
+static void operations_count_the_output_once_for_every_logits(void **state)
+{
+    char path[] = "/tmp/rl-test-decoder-XXXXXX";
+    rl_error err;
+    rl_gguf *g = NULL;
+    rl_llama model;
+    (void)state;
+    close(mkstemp(path));
+    if (rl_model_synth(path, "tiny", "q4_0", 1, 0, NULL, &err) != RL_OK ||
+        rl_gguf_open(&g, path, &err) != RL_OK || rl_llama_open(&model, g, &err) != RL_OK)
+        fail_msg("%s", err.text);
+    const size_t layers = 4 * 256 * (2 * 256 + 2 * 128 + 3 * 768), output = 32000 * 256;
+    assert_true(rl_llama_flops(&model, 7, 1) == (double)(2 * (7 * layers + output)));
+    assert_true(rl_llama_flops(&model, 7, 7) == (double)(2 * 7 * (layers + output)));
+    rl_llama_close(&model);
+    rl_gguf_close(g);
     unlink(path);
 }
 
@@ -277,6 +319,8 @@ int main(void)
         cmocka_unit_test(greedy_tokens_are_those_of_pytorch),
         cmocka_unit_test(threads_do_not_change_a_bit),
         cmocka_unit_test(quantised_models_are_the_same_packed_and_with_any_threads),
+        cmocka_unit_test(a_model_of_single_blocks_decodes_the_same_with_any_threads),
+        cmocka_unit_test(operations_count_the_output_once_for_every_logits),
         cmocka_unit_test(a_rewound_context_decodes_as_if_nothing_had_been),
         cmocka_unit_test(what_does_not_fit_is_refused_and_changes_nothing),
     };

@@ -101,12 +101,22 @@ static void summary_sorts_and_agrees_with_its_parts(void **state)
     for (size_t i = 1; i < RL_COUNT(x); i++) assert_true(x[i - 1] <= x[i]);
 }
 
+static void the_l2_difference_is_a_part_of_what_was_wanted(void **state)
+{
+    (void)state;
+    static const float want[] = {3, 4, 0}, got[] = {3, 4.75f, -1};
+    near(rl_l2_diff(got, want, 3), 0.25); /* sqrt(0.75^2 + 1^2) / 5 */
+    near(rl_l2_diff(want, want, 3), 0);
+    assert_true(isnan(rl_l2_diff(want, got, 0)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_arrays_give_known_answers),
         cmocka_unit_test(deviation_survives_a_large_mean),
         cmocka_unit_test(what_does_not_exist_is_nan),
+        cmocka_unit_test(the_l2_difference_is_a_part_of_what_was_wanted),
         cmocka_unit_test(mad_agrees_with_its_definition),
         cmocka_unit_test(summary_sorts_and_agrees_with_its_parts),
     };

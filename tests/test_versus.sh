@@ -29,6 +29,7 @@ mkdir -p bin/e2e
 cat >bin/e2e/bench_e2e <<'BENCH'
 #!/bin/sh
 here=$(dirname "$0")
+case "$*" in *" --benchmark_min_warmup_time=0.5 "*) ;; *) echo "cold" >&2; exit 1 ;; esac
 bytes= out=
 for argument; do
     case $argument in
@@ -98,6 +99,18 @@ ends 1 'ik failed: tg8, 1 threads, broken.gguf' --ik ./ik --bin bin --rounds 1 -
 grep -q 'it broke' err || fail "not said why"
 grep -qx 'broken,1,tg8,1,ik,,,' r/versus.csv || fail "no empty reading"
 grep -q '^| broken | 1 | tg8 | [0-9.]* ([0-9.]*) | - | - | - | 80' out || fail "another line for a peer that failed"
+# Bound to the first so many of the CPUs named, and to none where they are too few.
+mkdir -p path
+cat >path/taskset <<'TASKSET'
+#!/bin/sh
+echo "bound $2" >>bin/e2e/log
+shift 2
+exec "$@"
+TASKSET
+chmod +x path/taskset
+: >bin/e2e/log
+PATH="$PWD/path:$PATH" ends 0 '' --cpus 08,2-4 --bin bin --rounds 1 --threads 1,3,5 --pp '' --tg 8 --depth '' --out r m.gguf
+[ "$(grep bound bin/e2e/log | tr '\n' ' ')" = 'bound 8 bound 8,2,3 ' ] || fail "bound otherwise: $(cat bin/e2e/log)"
 peer new 25 '  -d, --n-depth <n>'
 ends 0 '' --peer 'new one=./new --flag' --bin bin --rounds 1 --threads 1 --pp '' --tg 8 --depth 32 --out r m.gguf
 grep -q '^new --flag -m m.gguf -t 1 -r 1 -o csv -p 0 -n 8 -d 32$' bin/e2e/log || fail "--n-depth was not used"
@@ -108,6 +121,11 @@ ends 64 "no program" --llama ./none m.gguf
 ends 64 'no program' --bin . m.gguf
 ends 64 'expected numbers' --rounds many m.gguf
 ends 64 'expected numbers' --threads 1,,2 m.gguf
+for cpus in abc 3-1 '' '1,' 0-1-2 1,a -1 '1 2'; do
+    ends 64 'expected CPUs as' --cpus "$cpus" m.gguf
+done
+ends 64 "'ridgeline' cannot be a peer's name" --peer ridgeline=./old m.gguf
+ends 64 "two peers are called 'old'" --peer old=./old --peer old=./new m.gguf
 ends 64 'unknown option' --nonsense 1 m.gguf
 ends 64 'a value is missing' --rounds
 "$versus" --help | grep -q versus.csv || fail "no help"

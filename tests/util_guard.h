@@ -24,6 +24,10 @@ typedef struct {
 
 util_guard util_guard_after(size_t bytes);  /* data + bytes is the first forbidden byte */
 util_guard util_guard_before(size_t bytes); /* data is the first allowed byte after a forbidden page */
+static inline util_guard util_guard_either(size_t bytes, bool after)
+{
+    return after ? util_guard_after(bytes) : util_guard_before(bytes);
+}
 void util_guard_free(util_guard *g);
 
 /* splitmix64: the same numbers everywhere for a seed. */

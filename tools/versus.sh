@@ -1,6 +1,7 @@
 #!/bin/sh
 # versus.sh - our decoder beside llama.cpp and ik_llama.cpp, by turns, in one session of one machine.
 set -u
+export LC_ALL=C # for decimal points
 
 usage() {
     cat <<'HELP'
@@ -22,8 +23,9 @@ context of D). Peers are llama-bench programs that are there; this builds none:
   --cpus LIST     bind to the first of these, as many as threads (default: those that this process may use)
   --out DIR       (default: reports/versus)
 
-A round runs every test with every engine, each in a process of its own, warm; every round starts with another engine,
-so that what the machine does in the meantime falls to all alike. The read bandwidth, and the peak of the byte
+A round runs every test with every engine, each in a process of its own that warms up first: llama-bench as it does by
+itself, ours for half a second and the whole test at least once. Every round starts with another engine, so that what
+the machine does in the meantime falls to all alike. The read bandwidth, and the peak of the byte
 multiply-add, are measured right before and after each of our own readings, in the same process.
 
 Writes DIR/versus.csv, a row a reading, and DIR/versus.md, which it also prints: for each test the median and
@@ -41,12 +43,25 @@ bad() {
 
 numbers() { printf '%s\n' "$2" | grep -qxE '[1-9][0-9]{0,5}(,[1-9][0-9]{0,5})*' || bad "$1 $2: expected numbers"; }
 
+# cpu_list LIST: "0,2-4" as "0,2,3,4"; status 1 where it is no such list, or counts down
+cpu_list() {
+    printf '%s\n' "$1" | grep -qxE '[0-9]{1,4}(-[0-9]{1,4})?(,[0-9]{1,4}(-[0-9]{1,4})?)*' || return 1
+    printf '%s\n' "$1" | tr ',' '\n' | awk -F- '
+        { last = NF == 2 ? $2 : $1 }
+        last + 0 < $1 + 0 { exit backwards = 1 }
+        { for (c = $1 + 0; c <= last + 0; c++) list = list "," c }
+        END { if (backwards) exit 1; print substr(list, 2) }'
+}
+
 bin=build/release rounds=7 threads=1,2 pp=64,128,512,2048 tg=32 depth=2048 out=reports/versus cpus=
 peers='' # a line each: NAME|COMMAND
 add_peer() {
     command=${2%% *}
     [ -x "$command" ] || bad "$1: no program '$command'"
-    case $1 in *[!A-Za-z0-9._\ -]* | '') bad "'$1' cannot be a peer's name" ;; esac
+    case $1 in *[!A-Za-z0-9._\ -]* | '' | ridgeline) bad "'$1' cannot be a peer's name" ;; esac
+    case "
+$peers" in *"
+$1|"*) bad "two peers are called '$1'" ;; esac
     peers="$peers$1|$2
 "
 }
@@ -66,7 +81,7 @@ while [ $# -gt 0 ]; do
     --pp) [ -z "$2" ] || numbers "$1" "$2"; pp=$2 ;;
     --tg) numbers "$1" "$2"; tg=$2 ;;
     --depth) [ -z "$2" ] || numbers "$1" "$2"; depth=$2 ;;
-    --cpus) cpus=$2 ;;
+    --cpus) cpus=$(cpu_list "$2") || bad "--cpus $2: expected CPUs as 0,2-5" ;;
     --out) out=$2 ;;
     *) bad "unknown option $1: see --help" ;;
     esac
@@ -87,9 +102,7 @@ $peers"
 n_engines=$(printf '%s' "$engines" | grep -c .)
 
 # pinned THREADS COMMAND...: on the first so many of the CPUs; anywhere where there are fewer
-[ -n "$cpus" ] || cpus=$(taskset -cp $$ 2>/dev/null | sed 's/.*: //')
-cpus=$(printf '%s\n' "$cpus" | tr ',' '\n' |
-    awk -F- 'NF { for (c = $1; c <= ($2 == "" ? $1 : $2); c++) printf "%s%d", n++ ? "," : "", c }')
+[ -n "$cpus" ] || cpus=$(cpu_list "$(taskset -cp $$ 2>/dev/null | sed 's/.*: //')")
 pinned() {
     first=$(printf '%s' "$cpus" | cut -d, -f1-"$1")
     if [ -n "$cpus" ] && [ "$(printf '%s\n' "$first" | tr ',' '\n' | wc -l)" = "$1" ]; then
@@ -109,7 +122,7 @@ our_reading() {
     *) set -- "$1" "$2" "$3" --tg="$tg" ;;
     esac
     pinned "$2" "$ours" --model="$1" --threads="$2" --benchmark_filter="/$3/threads:" --benchmark_min_time=1x \
-        --benchmark_out="$tmp/out.csv" --benchmark_out_format=csv "$4" ${5+"$5"} >"$tmp/log" 2>&1 || return 1
+        --benchmark_min_warmup_time=0.5 --benchmark_out="$tmp/out.csv" --benchmark_out_format=csv "$4" ${5+"$5"} >"$tmp/log" 2>&1 || return 1
     awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
         NR == 2 {
             tokens = $at["items_per_second"]; bytes = $at["bytes_per_second"]; pct = $at["bw_pct"]

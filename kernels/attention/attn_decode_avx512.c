@@ -104,8 +104,8 @@ static inline void weigh(pass *a, size_t h, float *out, size_t dim, __m512 score
 
 /* ---- values ---- */
 
-/* out += weight V for a tile of `heads` heads by `cols` vectors of 16 dimensions from `at` on: constants where it is called, so
- * that the tile lies in registers. */
+/* out += weight V for a tile of `heads` heads by `cols` vectors of 16 dimensions from `at` on: constants where it is
+ * called, so that the tile lies in registers. */
 static inline __attribute__((always_inline)) void add_tile(const pass *a, float *out, size_t stride,
                                                            const char *v, size_t at, size_t row_bytes,
                                                            size_t n, size_t heads, size_t cols,

@@ -5,8 +5,7 @@
  * the 32 registers a pass of four heads holds 16 sums: of four positions for K, of 16 dimensions for V. A head's sums
  * are the same in every pass, so its bits do not depend on the group. */
 #include "attention/attn_decode.h"
-#include "attention/attn_rows.h"
-#include "base/arm_neon.h"
+#include "attention/attn_rows_neon.h"
 
 #include <math.h>
 
@@ -18,25 +17,6 @@ typedef struct {
     float32x4_t sum[HEADS]; /* of the weights, lane by lane */
     float max[HEADS];
 } pass;
-
-/* ---- rows of K and V. `format` is a constant where these are called. ---- */
-
-/* What load4 multiplies the dimensions of i's block by, where the format has blocks. */
-static inline float scale_of(const char *row, size_t i, rl_format format)
-{
-    return format == RL_Q8_0 ? rl_one_f16(&rl_kv_block(row, i)->d) : 0;
-}
-
-/* Dimensions i to i + 3 of a row; i is a multiple of 4. */
-static inline float32x4_t load4(const char *row, size_t i, float scale, rl_format format)
-{
-    if (format == RL_F16) return rl_load_f16x4(row + 2 * i);
-    if (format == RL_BF16) return rl_load_bf16x4(row + 2 * i);
-    int32_t four;
-    memcpy(&four, rl_kv_block(row, i)->qs + i % RL_QK, sizeof four);
-    const int8x8_t q = vreinterpret_s8_s32(vdup_n_s32(four));
-    return vmulq_n_f32(vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(q)))), scale);
-}
 
 /* ---- scores ---- */
 
@@ -52,12 +32,12 @@ static inline __attribute__((always_inline)) void dots(float32x4_t out[HEADS][V]
             for (size_t s = 0; s < steps; s++) sum[h][s] = vdupq_n_f32(0);
         for (size_t block = 0; block < dim; block += RL_QK) {
             float scale[T];
-            for (size_t s = 0; s < steps; s++) scale[s] = scale_of(row[t + s], block, format);
+            for (size_t s = 0; s < steps; s++) scale[s] = rl_kv_scale4(row[t + s], block, format);
             for (size_t i = block; i < block + RL_QK; i += 4) {
                 float32x4_t x[HEADS];
                 for (size_t h = 0; h < heads; h++) x[h] = vld1q_f32(q + h * dim + i);
                 for (size_t s = 0; s < steps; s++) {
-                    const float32x4_t key = load4(row[t + s], i, scale[s], format);
+                    const float32x4_t key = rl_kv_load4(row[t + s], i, scale[s], format);
                     for (size_t h = 0; h < heads; h++) sum[h][s] = vfmaq_f32(sum[h][s], key, x[h]);
                 }
             }
@@ -117,9 +97,9 @@ static inline __attribute__((always_inline)) void add_tile(const pass *a, float 
     for (size_t h = 0; h < heads; h++)
         for (size_t c = 0; c < cols; c++) tile[h][c] = vld1q_f32(out + h * stride + at + 4 * c);
     for (size_t t = 0; t < n; t++, v += row_bytes) {
-        const float scale = scale_of(v, at, format);
+        const float scale = rl_kv_scale4(v, at, format);
         for (size_t c = 0; c < cols; c++) {
-            const float32x4_t value = load4(v, at + 4 * c, scale, format);
+            const float32x4_t value = rl_kv_load4(v, at + 4 * c, scale, format);
             for (size_t h = 0; h < heads; h++) tile[h][c] = vfmaq_n_f32(tile[h][c], value, a->weight[h][t]);
         }
     }

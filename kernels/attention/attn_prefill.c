@@ -5,6 +5,8 @@ static const rl_attn_prefill_table *const tables[] = {
 #if defined(RL_X86)
     &rl_attn_prefill_avx512,
     &rl_attn_prefill_avx2,
+#elif defined(RL_ARM64)
+    &rl_attn_prefill_neon,
 #endif
     &rl_attn_prefill_scalar,
 };
@@ -28,9 +30,8 @@ const rl_attn_prefill *rl_attn_prefill_at(size_t i)
 
 size_t rl_attn_prefill_tile(const rl_attn_shape *shape)
 {
-    enum { ROWS = 256 };
-    const size_t group = rl_attn_group(shape);
-    return group < ROWS ? ROWS / group : 1;
+    enum { ROWS = 256 }; /* of q: no fewer than RL_ATTN_MAX_GROUP */
+    return ROWS / rl_attn_group(shape);
 }
 
 /* Of each row: the query, the result, and four numbers. Of a block: keys, values, and the scores of four panels of

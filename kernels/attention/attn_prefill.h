@@ -9,14 +9,16 @@
  *
  * Queries are cut into tiles of tokens; a unit of work is a KV head and a tile, with all query heads of the group
  * at once: tile * group rows meet each key. A unit walks the cache in blocks of RL_ATTN_KEYS positions, turns a
- * block of K and V into floats once for all its rows, and keeps an online softmax of each row. What lies above
- * the diagonal for all of a panel's rows is never computed. A row's result depends on q, its keys and its values
- * alone: it is the same to the bit (but for the sign of a zero) for every n, tile, number of threads and order of
- * the units.
+ * block of K and V into floats once for all its rows, and keeps an online softmax of each row. Rows go through a
+ * kernel some at a time (64 in the avx512 tier), and keys four at a time: what lies above the diagonal for all rows
+ * that go together is not computed, but for up to three keys more. A row's result depends on q, its keys and its
+ * values alone: it is the same to the bit for every n, tile, number of threads and order of the units, and whatever
+ * the keys and values of later tokens are, infinities and NaNs included.
  *
- * head_dim is a multiple of 32, at most RL_ATTN_MAX_DIM; group at most RL_ATTN_MAX_GROUP; n, tile >= 1.
- * K and V finite, aligned to 2 bytes. Reads positions 0 to n_past + n - 1 of each plane and no others (guard-page
- * tested). Precision: the bound of attn_decode.h, with n_past + i + 1 for its n (derived in
+ * head_dim is a multiple of 32, at most RL_ATTN_MAX_DIM; group at most RL_ATTN_MAX_GROUP; n, tile >= 1;
+ * n_past + n at most 2^24, for kernels compare positions as floats.
+ * K and V aligned to 2 bytes; finite, for the bound to hold. Reads positions 0 to n_past + n - 1 of each plane and
+ * no others (guard-page tested). Precision: the bound of attn_decode.h, with n_past + i + 1 for its n (derived in
  * tests/test_attn_prefill.c). Errors: none at run time. Source: Dao et al., FlashAttention-2. */
 #ifndef RL_ATTN_PREFILL_H
 #define RL_ATTN_PREFILL_H
@@ -58,13 +60,15 @@ typedef struct {
 } rl_attn_prefill_job;
 
 /* The tile to take where there is no reason for another: enough rows that turning a block of K and V into floats
- * costs little beside them, few enough that they stay in the second-level cache. */
+ * costs little beside them, few enough that what a unit keeps stays in the second-level cache: 180 KiB at head_dim
+ * 64, 340 KiB at 128; the 660 KiB at 256 are more than some processors have. */
 size_t rl_attn_prefill_tile(const rl_attn_shape *shape);
 
 /* What each thread needs for itself, RL_LINE aligned, for tiles of at most `tile` tokens. */
 size_t rl_attn_prefill_scratch_bytes(const rl_attn_shape *shape, size_t tile);
 
-/* The units of a job, the costliest first, in any order and on any thread. */
+/* The units of a job, in any order and on any thread: those of the last tile first, which has the most keys (but may
+ * be short), then those of the tile before it, and so on: long ones first keeps the threads' ends together. */
 size_t rl_attn_prefill_units(const rl_attn_prefill_job *job);
 void rl_attn_prefill_unit(const rl_attn_prefill_job *job, size_t unit, float *scratch);
 

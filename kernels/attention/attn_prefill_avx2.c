@@ -9,9 +9,9 @@ static inline vec vec_all(float f) { return _mm256_set1_ps(f); }
 static inline vec vec_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 static inline vec vec_max(vec a, vec b) { return _mm256_max_ps(a, b); }
 static inline vec vec_exp(vec x) { return rl_exp_ps256(x); }
-static inline vec vec_visible(vec s, vec last, float t)
+static inline vec vec_if_seen(vec last, float t, vec a, vec b)
 {
-    return _mm256_blendv_ps(vec_all(-__builtin_inff()), s, _mm256_cmp_ps(last, vec_all(t), _CMP_GE_OQ));
+    return _mm256_blendv_ps(b, a, _mm256_cmp_ps(last, vec_all(t), _CMP_GE_OQ));
 }
 static inline vec load(const char *rows, size_t i, rl_format format)
 {

@@ -9,10 +9,9 @@ static inline vec vec_all(float f) { return _mm512_set1_ps(f); }
 static inline vec vec_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 static inline vec vec_max(vec a, vec b) { return _mm512_max_ps(a, b); }
 static inline vec vec_exp(vec x) { return rl_exp_ps(x); }
-static inline vec vec_visible(vec s, vec last, float t)
+static inline vec vec_if_seen(vec last, float t, vec a, vec b)
 {
-    const __mmask16 seen = _mm512_cmp_ps_mask(last, vec_all(t), _CMP_GE_OQ);
-    return _mm512_mask_mov_ps(vec_all(-__builtin_inff()), seen, s);
+    return _mm512_mask_mov_ps(b, _mm512_cmp_ps_mask(last, vec_all(t), _CMP_GE_OQ), a);
 }
 static inline vec load(const char *rows, size_t i, rl_format format)
 {

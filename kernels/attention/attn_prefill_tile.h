@@ -12,10 +12,14 @@
  * load for each, where the processor can do one. K and V of a block are floats by then, whatever the cache holds.
  * A new maximum shrinks O and the sum once a block, and O shrinks as it is loaded.
  *
+ * Rows of one panel may be of several tokens, which see more and more keys. A score that a row is not to see becomes
+ * -inf, and so its weight 0; but a weight of 0 is not enough, for 0 times an infinity in V is NaN. So the last keys,
+ * those that not every row sees, are added lane by lane: no token can spoil one before it.
+ *
  * The file that includes this has defined
  *   vec, LANES, WIDE              the vector, its floats, and how many panels go at once (1 goes as well)
  *   vec_all(f), vec_fma(a, b, c), vec_max(a, b), vec_exp(x)
- *   vec_visible(s, last, t)       s in the lanes where last >= t, -inf in the others
+ *   vec_if_seen(last, t, a, b)    a in the lanes where last >= t, b in the others
  *   load(rows, i, format)         numbers i to i + LANES - 1 of rows of the cache, as floats
  *   BLOCK, transpose(out, in)     BLOCK rows of BLOCK floats, each by a pointer; BLOCK divides LANES and 32 */
 #include "attention/attn_prefill.h"
@@ -138,7 +142,9 @@ static inline __attribute__((always_inline)) void scores(const tile *a, size_t p
         }
         for (size_t s = 0; s < STEP; s++)
             for (size_t w = 0; w < wide; w++) {
-                if (edge) sum[s][w] = vec_visible(sum[s][w], *at(a->last, panel + w), (float)(first + t + s));
+                if (edge)
+                    sum[s][w] = vec_if_seen(*at(a->last, panel + w), (float)(first + t + s), sum[s][w],
+                                            vec_all(-INFINITY));
                 top[w] = vec_max(top[w], sum[s][w]);
                 *at(a->weight, w * RL_ATTN_KEYS + t + s) = sum[s][w];
             }
@@ -163,8 +169,9 @@ static inline __attribute__((always_inline)) void weights(const tile *a, size_t 
     for (size_t w = 0; w < wide; w++) *at(a->sum, panel + w) = sum[w];
 }
 
+/* Every row sees the first `common` of the block's keys. */
 static inline __attribute__((always_inline)) void values(const tile *a, size_t panel, size_t wide,
-                                                         size_t keys)
+                                                         size_t first, size_t keys, size_t common)
 {
     const size_t dim = a->dim;
     for (size_t d = 0; d < dim; d += STEP) {
@@ -173,7 +180,7 @@ static inline __attribute__((always_inline)) void values(const tile *a, size_t p
         for (size_t s = 0; s < STEP; s++)
             for (size_t w = 0; w < wide; w++)
                 sum[s][w] = *at(a->out, (panel + w) * dim + d + s) * *at(a->shrink, panel + w);
-        for (size_t t = 0; t < keys; t++, value += dim) {
+        for (size_t t = 0; t < common; t++, value += dim) {
             vec x[WIDE];
             for (size_t w = 0; w < wide; w++) x[w] = *at(a->weight, w * RL_ATTN_KEYS + t);
             for (size_t s = 0; s < STEP; s++) {
@@ -181,6 +188,13 @@ static inline __attribute__((always_inline)) void values(const tile *a, size_t p
                 for (size_t w = 0; w < wide; w++) sum[s][w] = vec_fma(y, x[w], sum[s][w]);
             }
         }
+        for (size_t t = common; t < keys; t++, value += dim)
+            for (size_t w = 0; w < wide; w++) {
+                const vec x = *at(a->weight, w * RL_ATTN_KEYS + t), last = *at(a->last, panel + w);
+                for (size_t s = 0; s < STEP; s++)
+                    sum[s][w] = vec_if_seen(last, (float)(first + t),
+                                            vec_fma(vec_all(value[s]), x, sum[s][w]), sum[s][w]);
+            }
         for (size_t s = 0; s < STEP; s++)
             for (size_t w = 0; w < wide; w++) *at(a->out, (panel + w) * dim + d + s) = sum[s][w];
     }
@@ -190,15 +204,18 @@ static inline __attribute__((always_inline)) void values(const tile *a, size_t p
 static inline __attribute__((always_inline)) void meet(const tile *a, size_t panel, size_t wide, size_t first,
                                                        size_t now)
 {
-    const size_t end = a->past + real_row(a, (panel + wide) * LANES - 1) / a->group + 1;
+    const size_t begin = a->past + panel * LANES / a->group + 1; /* every row sees the keys before it, */
+    const size_t end =
+        a->past + real_row(a, (panel + wide) * LANES - 1) / a->group + 1; /* no row those from it */
     if (end <= first) return;
     const size_t keys = end - first < now ? end - first : now;
-    if (first + RL_ATTN_KEYS > a->past + panel * LANES / a->group + 1)
+    if (first + RL_ATTN_KEYS > begin)
         scores(a, panel, wide, first, keys, true);
     else
         scores(a, panel, wide, first, RL_ATTN_KEYS, false);
     weights(a, panel, wide, keys);
-    values(a, panel, wide, keys);
+    const size_t common = begin > first ? begin - first : 0;
+    values(a, panel, wide, first, keys, common < keys ? common : keys);
 }
 
 /* ---- a unit ---- */

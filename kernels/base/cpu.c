@@ -178,3 +178,9 @@ rl_status rl_cpu_from_env(uint32_t *cpu, rl_error *err)
 }
 
 const char *rl_isa_name(rl_isa isa) { return isa_names[isa]; }
+
+bool rl_isa_has(rl_isa isa, const char *feature)
+{
+    if (strcmp(feature, "avx2") == 0) return isa == RL_AVX2 || isa == RL_AVX512;
+    return strcmp(feature, "vnni") == 0 && isa == RL_AVX512;
+}

@@ -54,6 +54,9 @@ rl_status rl_cpu_from_env(uint32_t *cpu, rl_error *err);
 
 const char *rl_isa_name(rl_isa isa);
 
+/* Whether a tier has a feature, by the name that reports give it: "avx2", "vnni". */
+bool rl_isa_has(rl_isa isa, const char *feature);
+
 /* Who the processor is. Fields the machine does not tell are empty or 0. */
 typedef struct {
     char vendor[16];

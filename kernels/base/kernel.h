@@ -5,7 +5,7 @@
 #include "base/cpu.h"
 
 typedef struct {
-    const char *name; /* family_format_isa, unique in the project: "gemv_q4_0_avx512" */
+    const char *name; /* family_format[_panels]_isa, unique in the project: "gemv_q4_0_avx512" */
     rl_isa isa;
     uint32_t needs; /* RL_CPU_ bits, all required; 0 for scalar */
 } rl_kernel;

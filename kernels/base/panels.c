@@ -4,44 +4,37 @@
 
 #include <assert.h>
 
-enum { FIELDS_MAX = 4, FLOAT_ELEMS = 32 };
+enum { FLOAT_ELEMS = 32 };
+
+/* 2-byte units of a block; the others are of 4 bytes. */
+static const uint8_t halves_of[RL_FORMAT_COUNT] = {
+    [RL_F16] = 32, [RL_Q8_0] = 1, [RL_Q4_0] = 1, [RL_Q4_1] = 2, [RL_Q5_0] = 1, [RL_Q5_1] = 2,
+    [RL_Q2_K] = 2, [RL_Q3_K] = 1, [RL_Q4_K] = 2, [RL_Q5_K] = 2, [RL_Q6_K] = 1,
+};
 
 /* `count` units of `unit` bytes from `offset` of a block. */
 typedef struct {
-    uint8_t offset, unit, count;
+    size_t offset, unit, count;
 } field;
-
-/* The fields of 2-byte units, then those of 4-byte units. */
-static const field fields[RL_FORMAT_COUNT][FIELDS_MAX] = {
-    [RL_F32] = {{0, 4, 32}                             },
-    [RL_F16] = {             {0, 2, 32}                                      },
-    [RL_BF16] = {    {0, 4, 16}                              },
-    [RL_Q8_0] = {    {0, 2, 1},                               {2, 4, 8}},
-    [RL_Q4_0] = {    {0, 2, 1},                               {2, 4, 4}},
-    [RL_Q4_1] = {    {0, 2, 2},                               {4, 4, 4}},
-    [RL_Q5_0] = {    {0, 2, 1},                               {2, 4, 5}},
-    [RL_Q5_1] = {     {0, 2, 2},                              {4, 4, 5}},
-    [RL_Q2_K] = {    {80, 2, 2},                             {0, 4, 20}},
-    [RL_Q3_K] = { {108, 2, 1},                               {0, 4, 27}},
-    [RL_Q4_K] = {   {0, 2, 2},                               {4, 4, 35}},
-    [RL_Q5_K] = {     {0, 2, 2},                             {4, 4, 43}},
-    [RL_Q6_K] = {                                                             {208, 2, 1},{0, 4, 52}},
-};
 
 /* How a format is taken apart: blocks of `bytes` bytes, `group` of them at a time. A float format's are of 32 values,
  * the last of a row perhaps shorter. */
 typedef struct {
-    const field *fields;
+    field fields[2]; /* of 2-byte units, of 4-byte units */
     size_t elems, bytes, group;
-    size_t halves; /* 2-byte units of a block */
 } plan;
 
 static plan plan_of(rl_format f)
 {
+    const bool halves_last = f == RL_Q2_K || f == RL_Q3_K || f == RL_Q6_K;
     const rl_format_info *info = &rl_format_table[f];
     const size_t elems = info->block_elems == 1 ? FLOAT_ELEMS : info->block_elems;
-    const size_t halves = fields[f][0].unit == 2 ? fields[f][0].count : 0;
-    return (plan){fields[f], elems, rl_row_bytes(f, elems), 1 + halves % 2, halves};
+    const size_t bytes = rl_row_bytes(f, elems), halves = halves_of[f], rest = bytes - 2 * halves;
+    const field two = {halves_last ? rest : 0, 2, halves}, four = {halves_last ? 0 : 2 * halves, 4, rest / 4};
+    return (plan){
+        {two, four},
+        elems, bytes, 1 + halves % 2
+    };
 }
 
 size_t rl_panel_group_elems(rl_format f)
@@ -62,19 +55,17 @@ size_t rl_panel_bytes(rl_format f, size_t cols)
     return (cols + elems - 1) / elems * rl_panel_group_bytes(f);
 }
 
-/* Where unit 0 of a field of block b has row 0; the next unit is 16 units of bytes on. */
-static size_t field_offset(const plan *p, const field *x, size_t b)
+/* Where unit 0 of a field of block b has row 0; as writable as the panel is. */
+static char *field_at(const void *panel, const plan *p, const field *x, size_t b)
 {
-    const size_t in_group = b % p->group, halves = 2 * RL_PANEL_ROWS * p->halves;
-    const size_t before = b / p->group * p->group * p->bytes * RL_PANEL_ROWS;
-    if (x->unit == 2) return before + in_group * halves;
-    return before + p->group * halves + in_group * (p->bytes * RL_PANEL_ROWS - halves);
+    const rl_panel_place at = rl_panel_at(panel, p->bytes, p->fields[0].count, b);
+    return (char *)(x->unit == 2 ? at.halves : at.lines);
 }
 
 /* Bytes of a field that a block of `bytes` has: fewer than all in the last block of a float format. */
 static size_t field_bytes(const field *x, size_t bytes)
 {
-    const size_t all = (size_t)x->unit * x->count;
+    const size_t all = x->unit * x->count;
     return bytes - x->offset < all ? bytes - x->offset : all;
 }
 
@@ -98,8 +89,8 @@ void rl_panel_pack(void *restrict panel, const void *restrict rows, rl_format f,
     if (n < RL_PANEL_ROWS || whole != row_bytes) memset(panel, 0, rl_panel_bytes(f, cols));
     for (size_t b = 0; b * p.bytes < row_bytes; b++) {
         const size_t bytes = row_bytes - b * p.bytes < p.bytes ? row_bytes - b * p.bytes : p.bytes;
-        for (const field *x = p.fields; x < p.fields + FIELDS_MAX && x->count > 0; x++) {
-            char *to = (char *)panel + field_offset(&p, x, b);
+        for (const field *x = p.fields; x < p.fields + 2; x++) {
+            char *to = field_at(panel, &p, x, b);
             for (size_t r = 0; r < n; r++)
                 move_units(to + r * x->unit, RL_PANEL_ROWS * x->unit,
                            (const char *)rows + r * row_bytes + b * p.bytes + x->offset, x->unit, x->unit,
@@ -112,8 +103,8 @@ void rl_panel_pack(void *restrict panel, const void *restrict rows, rl_format f,
 static inline void take_block(char *restrict block, const char *restrict panel, const plan *p, size_t r,
                               size_t b, size_t bytes)
 {
-    for (const field *x = p->fields; x < p->fields + FIELDS_MAX && x->count > 0; x++)
-        move_units(block + x->offset, x->unit, panel + field_offset(p, x, b) + r * x->unit,
+    for (const field *x = p->fields; x < p->fields + 2; x++)
+        move_units(block + x->offset, x->unit, field_at(panel, p, x, b) + r * x->unit,
                    RL_PANEL_ROWS * x->unit, x->unit, field_bytes(x, bytes));
 }
 

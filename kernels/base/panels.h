@@ -42,6 +42,22 @@ size_t rl_panel_group_bytes(rl_format f);
 /* Bytes of a panel of `cols` columns (a multiple of the format's block). */
 size_t rl_panel_bytes(rl_format f, size_t cols);
 
+/* Where a block has its 2-byte units and its 4-byte units, those of row 0; row r's are r units on, the next unit of each
+ * row RL_PANEL_ROWS units. */
+typedef struct {
+    const char *halves, *lines;
+} rl_panel_place;
+
+/* Of block b of a panel, whose format has blocks of `bytes` bytes, `halves` 2-byte units among them: constants in a
+ * kernel, and folded. */
+static inline rl_panel_place rl_panel_at(const void *panel, size_t bytes, size_t halves, size_t b)
+{
+    const size_t group = 1 + halves % 2, in_group = b % group;
+    const size_t head = 2 * RL_PANEL_ROWS * halves, rest = RL_PANEL_ROWS * bytes - head;
+    const char *p = (const char *)panel + b / group * group * (head + rest);
+    return (rl_panel_place){p + in_group * head, p + group * head + in_group * rest};
+}
+
 /* rows [n][cols] as GGUF stores them, n of 1 to 16, into a panel, RL_LINE aligned; and back. Whatever the format, this
  * moves bytes. Reads no byte past the rows. */
 void rl_panel_pack(void *restrict panel, const void *restrict rows, rl_format f, size_t n, size_t cols);

@@ -38,9 +38,9 @@ void rl_team_barrier(rl_team *team);
  * at most; together they are all of them, in order. */
 void rl_team_share(const rl_team *team, size_t rank, size_t items, size_t unit, size_t *begin, size_t *end);
 
-/* Work shared out by rl_team_share, but the last tenth of a share is taken in pieces, and who has finished its own
- * helps the others: a member whose CPU was taken away for a while does not hold up the rest. Who gets what is chance,
- * and results must not depend on it.
+/* Work shared out by rl_team_share, but the last tenth of a share (in whole units: nothing of one below ten) is taken
+ * in pieces, and who has finished its own helps the others: a member whose CPU was taken away for a while does not
+ * hold up the rest. Who gets what is chance, and results must not depend on it.
  *
  *   for (rl_team_walk w = rl_team_walk_start(team, rank, items, unit); rl_team_walk_next(&w);)
  *       ... items [w.begin, w.end), w.begin a multiple of unit ...

@@ -7,8 +7,9 @@
  *   m, n, k                     m, n, k >= 1; k a multiple of the weight format's block; x_stride of RL_LINE
  * Reads no byte past w or x, writes none between y's rows; it may prefetch past w, which cannot fault. Pure: callers
  * split threads on m, at multiples of RL_PANEL_ROWS (better of 2 * RL_PANEL_ROWS). A result depends neither on which
- * other rows or tokens are in the call nor on n.
- * Precision: of each result as in gemv.h. Errors: none at run time. Scratch is on the stack, up to 40 KB. */
+ * other rows or tokens are in the call nor on n; of quants, it is to the bit that of the same tier's kernel for one token
+ * (gemv.h) on the same layout.
+ * Precision: of each result as in gemv.h. Errors: none at run time. Scratch is on the stack, up to 44 KB. */
 #ifndef RL_GEMM_H
 #define RL_GEMM_H
 

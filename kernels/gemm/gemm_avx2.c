@@ -45,9 +45,7 @@ static inline tokens tokens_at(const char *x, size_t stride, rl_act act, size_t 
 /* Token t's i-th dword of a section, in all lanes; and its i-th float. */
 static inline __m256i dword(const char *section, const tokens *x, size_t t, size_t i)
 {
-    int32_t value;
-    memcpy(&value, section + t * x->stride + 4 * i, sizeof value);
-    return _mm256_set1_epi32(value);
+    return rl_to_all256(section + t * x->stride + 4 * i);
 }
 
 static inline __m256 dword_ps(const char *section, const tokens *x, size_t t, size_t i)
@@ -198,30 +196,6 @@ static inline __attribute__((always_inline)) void panel_quants(float (*y)[RL_PAN
 
 /* ---- floats: a tile is columns converted, a step one of them ---- */
 
-typedef void convert_fn(__m256 to[2], const char *panel, size_t col);
-
-static inline void convert_f32(__m256 to[2], const char *panel, size_t col)
-{
-    const float *w = (const float *)(const void *)panel + col * RL_PANEL_ROWS;
-    to[0] = _mm256_load_ps(w);
-    to[1] = _mm256_load_ps(w + 8);
-}
-
-static inline void convert_f16(__m256 to[2], const char *panel, size_t col)
-{
-    rl_tile_halves(to, (const rl_f16 *)(const void *)panel + col * RL_PANEL_ROWS);
-}
-
-/* Pairs of columns: a dword is a value of the even one below, of the odd one above. */
-static inline void convert_bf16(__m256 to[2], const char *panel, size_t col)
-{
-    for (size_t h = 0; h < 2; h++) {
-        const __m256i two = _mm256_load_si256((const __m256i *)(const void *)panel + col / 2 * 2 + h);
-        to[h] = _mm256_castsi256_ps(col % 2 == 0 ? _mm256_slli_epi32(two, 16)
-                                                 : _mm256_and_si256(two, _mm256_set1_epi32((int)0xffff0000)));
-    }
-}
-
 static inline __attribute__((always_inline)) void add_columns(float (*y)[RL_PANEL_ROWS], __m256 (*w)[2],
                                                               tokens x, size_t n, size_t cols)
 {
@@ -239,12 +213,13 @@ static inline __attribute__((always_inline)) void add_columns(float (*y)[RL_PANE
 
 static inline __attribute__((always_inline)) void panel_floats(float (*y)[RL_PANEL_ROWS], const char *panel,
                                                                const char *x, size_t stride, size_t n,
-                                                               size_t k, convert_fn *convert)
+                                                               size_t k, rl_column256_fn *column)
 {
     __m256 tile[FLOAT_COLS][2];
     for (size_t first = 0; first < k; first += FLOAT_COLS) {
         const size_t cols = k - first < FLOAT_COLS ? k - first : FLOAT_COLS;
-        for (size_t c = 0; c < cols; c++) convert(tile[c], panel, first + c);
+        for (size_t c = 0; c < cols; c++)
+            for (size_t h = 0; h < 2; h++) tile[c][h] = column(panel, first + c, h);
         tokens a = {x + first * sizeof(float), NULL, NULL, stride};
         size_t t = 0;
         for (; t + FLOAT_GROUP <= n; t += FLOAT_GROUP, a.q += FLOAT_GROUP * stride)
@@ -288,9 +263,9 @@ static void gemm(float *restrict y, size_t ldy, const void *restrict w, const vo
     {                                                                                                        \
         gemm(y, ldy, w, x, x_stride, m, n, k, FORMAT, panel_##format);                                       \
     }
-KERNEL(RL_F32, f32, panel_floats, convert_f32)
-KERNEL(RL_F16, f16, panel_floats, convert_f16)
-KERNEL(RL_BF16, bf16, panel_floats, convert_bf16)
+KERNEL(RL_F32, f32, panel_floats, rl_column256_f32)
+KERNEL(RL_F16, f16, panel_floats, rl_column256_f16)
+KERNEL(RL_BF16, bf16, panel_floats, rl_column256_bf16)
 
 #define RECIPE(format, halves, ...)                                                                          \
     (&(const recipe){sizeof(rl_##format), halves, rl_tile_##format, __VA_ARGS__})

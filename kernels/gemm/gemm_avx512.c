@@ -55,9 +55,7 @@ static inline __attribute__((always_inline)) void ask_ahead(const tile *t, size_
 /* Four activations of token i, from column 4 j of the step on, to all lanes. */
 static inline __m512i four(const tile *t, size_t i, size_t j)
 {
-    int32_t x;
-    memcpy(&x, t->q + i * t->x_stride + 4 * j, sizeof x);
-    return _mm512_set1_epi32(x);
+    return rl_to_all(t->q + i * t->x_stride + 4 * j);
 }
 
 /* For each token i of n, and each panel h of the pair: unrolled whole, so that sums stay in registers. */
@@ -71,7 +69,7 @@ typedef struct {
 } source;
 
 /* Line j of stored quants: pairs of lines, one of each panel. */
-static inline __m512i line_stored(const char *units, size_t j) { return line(units, PAIR * j); }
+static inline __m512i line_stored(const char *units, size_t j) { return rl_line(units, PAIR * j); }
 
 /* Adds the products of `columns` columns of a block (16 or 32), from its line `from` on, which is line `at` of the step,
  * to the sums. `n`, the tokens, and the line function are constants where this is inlined, here and below. So few
@@ -101,7 +99,7 @@ static inline __attribute__((always_inline)) void dot(const tile *t, size_t n, s
 
 /* What the blocks of a token's activations say: where their sums start, their scales, and scale times sum. */
 typedef struct {
-    _Alignas(LINE) int32_t start[STEP / 32];
+    _Alignas(RL_LINE) int32_t start[STEP / 32];
     float d[STEP / 32], ds[STEP / 32];
 } token_blocks;
 
@@ -114,31 +112,32 @@ static inline void open_blocks(token_blocks *o, const tile *t, size_t i)
     _mm512_store_ps(o->ds, _mm512_mul_ps(d, _mm512_cvtepi32_ps(s)));
 }
 
-/* Where block b of the step has its quants. A panel's blocks have `lines` lines of units; 0 means stored. */
+/* Where block b of the step has its quants. A panel's blocks have `bytes` bytes; 0 means stored. */
 static inline __attribute__((always_inline)) source
-block_source(const tile *t, size_t b, size_t block_columns, size_t lines, bool minimum, line_fn *quants)
+block_source(const tile *t, size_t b, size_t block_columns, size_t bytes, bool minimum, line_fn *quants)
 {
-    if (lines == 0) {
+    if (bytes == 0) {
         const char *stored = (const char *)t->weights->quants.q[b * block_columns / 4];
         return (source){
-            {stored, stored + LINE},
+            {stored, stored + RL_LINE},
             line_stored
         };
     }
     const size_t at = t->first / block_columns + b;
     return (source){
-        {block_at(t->panel[0], at, lines, minimum).units, block_at(t->panel[1], at, lines, minimum).units},
+        {rl_panel_at(t->panel[0], bytes, 1 + minimum, at).lines,
+         rl_panel_at(t->panel[1], bytes, 1 + minimum, at).lines},
         quants
     };
 }
 
-static inline __attribute__((always_inline)) void tile_blocks(const tile *t, size_t n, size_t lines,
+static inline __attribute__((always_inline)) void tile_blocks(const tile *t, size_t n, size_t bytes,
                                                               bool minimum, line_fn *quants)
 {
     const quants_step *w = &t->weights->quants;
     token_blocks x[TILE];
     __m512 sum[TILE][PAIR];
-    if (lines == 0) ask_ahead(t, 0);
+    if (bytes == 0) ask_ahead(t, 0);
     EACH_TOKEN
     {
         open_blocks(&x[i], t, i);
@@ -146,9 +145,9 @@ static inline __attribute__((always_inline)) void tile_blocks(const tile *t, siz
     }
     for (size_t b = 0; b < t->columns / 32; b++) {
         __m512i products[TILE][PAIR];
-        if (lines != 0) ask_ahead(t, b);
+        if (bytes != 0) ask_ahead(t, b);
         EACH_TOKEN products[i][0] = products[i][1] = _mm512_set1_epi32(x[i].start[b]);
-        dot(t, n, block_source(t, b, 32, lines, minimum, quants), 0, 8 * b, 32, products);
+        dot(t, n, block_source(t, b, 32, bytes, minimum, quants), 0, 8 * b, 32, products);
         EACH_TOKEN EACH_HALF
         {
             const __m512 scale = _mm512_mul_ps(_mm512_load_ps(w->d[b][h]), _mm512_set1_ps(x[i].d[b]));
@@ -165,7 +164,7 @@ static inline __attribute__((always_inline)) void tile_blocks(const tile *t, siz
 
 /* A super-block's activations: where the sums of the sub-blocks start, or the sums themselves, two to a dword. */
 typedef struct {
-    _Alignas(LINE) int32_t start[K_STEP / 16];
+    _Alignas(RL_LINE) int32_t start[K_STEP / 16];
     int32_t pairs[K_STEP / 32];
 } token_sums;
 
@@ -205,15 +204,15 @@ static inline __attribute__((always_inline)) void sub_blocks(const tile *t, size
     }
 }
 
-static inline __attribute__((always_inline)) void tile_k(const tile *t, size_t n, size_t sub, size_t lines,
+static inline __attribute__((always_inline)) void tile_k(const tile *t, size_t n, size_t sub, size_t bytes,
                                                          bool minimum, line_fn *quants)
 {
     const quants_step *w = &t->weights->quants;
     token_sums x[TILE];
     __m512i total[TILE][PAIR];
-    if (lines == 0) ask_ahead(t, 0);
+    if (bytes == 0) ask_ahead(t, 0);
     EACH_TOKEN open_sums(&x[i], t, i, sub, minimum);
-    sub_blocks(t, n, block_source(t, 0, K_STEP, lines, minimum, quants), sub, minimum, x, total);
+    sub_blocks(t, n, block_source(t, 0, K_STEP, bytes, minimum, quants), sub, minimum, x, total);
     EACH_TOKEN EACH_HALF
     {
         const __m512 dx = _mm512_set1_ps(*(const float *)(t->d + i * t->x_stride));
@@ -315,7 +314,7 @@ static void step_tokens(const plan *p, tile t, const char *x, size_t n, size_t k
     const size_t tiles = parts_of(n, few ? FEW_TILE : TILE);
     const size_t pieces = few ? p->step / 32 : tiles;
     float(*const all)[PAIR][LANES] = t.sums;
-    t.piece = rl_round_up(parts_of(step_bytes, pieces), LINE);
+    t.piece = rl_round_up(parts_of(step_bytes, pieces), RL_LINE);
     for (size_t i = 0; i < tiles; i++) {
         const size_t begin = part(n, tiles, i), end = part(n, tiles, i + 1);
         t.sums = all + begin;
@@ -350,7 +349,7 @@ static void gemm_tokens(const plan *p, float *y, size_t ldy, const char *w, cons
 {
     const size_t panel_bytes = rl_panel_bytes(p->format, k);
     step s;
-    _Alignas(LINE) float all[TOKENS][PAIR][LANES];
+    _Alignas(RL_LINE) float all[TOKENS][PAIR][LANES];
     tile t = {.weights = &s, .offset = p->offset, .x_stride = x_stride, .sums = all};
     for (size_t row = 0; row < m; row += PAIR * LANES) {
         const size_t left = m - row;
@@ -392,56 +391,56 @@ static void gemm(const plan *p, float *y, size_t ldy, const void *w, const void 
                                 bool all)                                                                    \
     {                                                                                                        \
         (void)all;                                                                                           \
-        unpack_columns(s, half, panel, first, columns, column_##format);                                     \
+        unpack_columns(s, half, panel, first, columns, rl_column_##format);                                  \
     }                                                                                                        \
     KERNEL(FORMAT, format, 0, FLOAT_STEP, floats, NULL)
 FLOAT_KERNEL(RL_F32, f32)
 FLOAT_KERNEL(RL_F16, f16)
 FLOAT_KERNEL(RL_BF16, bf16)
 
-/* Blocks of 32 with so many lines of units, and tiles for stored quants. */
+/* Blocks of 32, and tiles for stored quants. */
 #define FEW_OF(format, body)                                                                                 \
     FEW_TILES(few_##format, body)                                                                            \
     static tile_fn *const few_##format[] = {few_##format##_1, few_##format##_2, few_##format##_3,            \
                                             few_##format##_4};
-#define BLOCK_KERNEL(FORMAT, format, offset, lines, minimum, tiles, quants)                                  \
+#define BLOCK_KERNEL(FORMAT, format, offset, minimum, tiles, quants)                                         \
     static void unpack_##format(step *s, size_t half, const char *panel, size_t first, size_t columns,       \
                                 bool all)                                                                    \
     {                                                                                                        \
-        unpack_blocks(s, half, panel, first, columns, all, lines, minimum, quants);                          \
+        unpack_blocks(s, half, panel, first, columns, all, sizeof(rl_##format), minimum, quants);            \
     }                                                                                                        \
     FEW_OF(format, FEW_##format)                                                                             \
     KERNEL(FORMAT, format, offset, STEP, tiles, few_##format)
-#define FEW_q8_0(n) tile_blocks(t, n, 8, false, line_q8_0)
-#define FEW_q4_0(n) tile_blocks(t, n, 4, false, line_nibbles)
-#define FEW_q4_1(n) tile_blocks(t, n, 4, true, line_nibbles)
-#define FEW_q5_0(n) tile_blocks(t, n, 5, false, line_five_bits)
-#define FEW_q5_1(n) tile_blocks(t, n, 5, true, line_five_bits)
-BLOCK_KERNEL(RL_Q8_0, q8_0, 128, 8, false, b32, line_q8_0)
-BLOCK_KERNEL(RL_Q4_0, q4_0, 8, 4, false, b32, line_nibbles)
-BLOCK_KERNEL(RL_Q4_1, q4_1, 0, 4, true, b32_min, line_nibbles)
-BLOCK_KERNEL(RL_Q5_0, q5_0, 16, 5, false, b32, line_five_bits)
-BLOCK_KERNEL(RL_Q5_1, q5_1, 0, 5, true, b32_min, line_five_bits)
+#define FEW_q8_0(n) tile_blocks(t, n, sizeof(rl_q8_0), false, line_q8_0)
+#define FEW_q4_0(n) tile_blocks(t, n, sizeof(rl_q4_0), false, line_nibbles)
+#define FEW_q4_1(n) tile_blocks(t, n, sizeof(rl_q4_1), true, line_nibbles)
+#define FEW_q5_0(n) tile_blocks(t, n, sizeof(rl_q5_0), false, line_five_bits)
+#define FEW_q5_1(n) tile_blocks(t, n, sizeof(rl_q5_1), true, line_five_bits)
+BLOCK_KERNEL(RL_Q8_0, q8_0, 128, false, b32, line_q8_0)
+BLOCK_KERNEL(RL_Q4_0, q4_0, 8, false, b32, line_nibbles)
+BLOCK_KERNEL(RL_Q4_1, q4_1, 0, true, b32_min, line_nibbles)
+BLOCK_KERNEL(RL_Q5_0, q5_0, 16, false, b32, line_five_bits)
+BLOCK_KERNEL(RL_Q5_1, q5_1, 0, true, b32_min, line_five_bits)
 
-#define K_KERNEL(FORMAT, format, offset, lines, minimum, tiles, quants, scales)                              \
+#define K_KERNEL(FORMAT, format, offset, minimum, tiles, quants, scales)                                     \
     static void unpack_##format(step *s, size_t half, const char *panel, size_t first, size_t columns,       \
                                 bool all)                                                                    \
     {                                                                                                        \
         (void)columns;                                                                                       \
-        unpack_k(s, half, panel, first, all, lines, minimum, quants, scales);                                \
+        unpack_k(s, half, panel, first, all, sizeof(rl_##format), minimum, quants, scales);                  \
     }                                                                                                        \
     FEW_OF(format, FEW_##format)                                                                             \
     KERNEL(FORMAT, format, offset, K_STEP, tiles, few_##format)
-#define FEW_q2_K(n) tile_k(t, n, 16, 20, true, line_q2_K)
-#define FEW_q3_K(n) tile_k(t, n, 16, 27, false, line_q3_K)
-#define FEW_q4_K(n) tile_k(t, n, 32, 35, true, line_q4_K)
-#define FEW_q5_K(n) tile_k(t, n, 32, 43, true, line_q5_K)
-#define FEW_q6_K(n) tile_k(t, n, 16, 52, false, line_q6_K)
-K_KERNEL(RL_Q2_K, q2_K, 0, 20, true, k16_min, line_q2_K, scales_q2_K)
-K_KERNEL(RL_Q3_K, q3_K, 4, 27, false, k16, line_q3_K, scales_q3_K)
-K_KERNEL(RL_Q4_K, q4_K, 0, 35, true, k32_min, line_q4_K, scales_k4)
-K_KERNEL(RL_Q5_K, q5_K, 0, 43, true, k32_min, line_q5_K, scales_k4)
-K_KERNEL(RL_Q6_K, q6_K, 32, 52, false, k16, line_q6_K, scales_q6_K)
+#define FEW_q2_K(n) tile_k(t, n, 16, sizeof(rl_q2_K), true, line_q2_K)
+#define FEW_q3_K(n) tile_k(t, n, 16, sizeof(rl_q3_K), false, line_q3_K)
+#define FEW_q4_K(n) tile_k(t, n, 32, sizeof(rl_q4_K), true, line_q4_K)
+#define FEW_q5_K(n) tile_k(t, n, 32, sizeof(rl_q5_K), true, line_q5_K)
+#define FEW_q6_K(n) tile_k(t, n, 16, sizeof(rl_q6_K), false, line_q6_K)
+K_KERNEL(RL_Q2_K, q2_K, 0, true, k16_min, line_q2_K, scales_q2_K)
+K_KERNEL(RL_Q3_K, q3_K, 4, false, k16, line_q3_K, scales_q3_K)
+K_KERNEL(RL_Q4_K, q4_K, 0, true, k32_min, line_q4_K, scales_k4)
+K_KERNEL(RL_Q5_K, q5_K, 0, true, k32_min, line_q5_K, scales_k4)
+K_KERNEL(RL_Q6_K, q6_K, 32, false, k16, line_q6_K, scales_q6_K)
 
 #define NEEDS (RL_CPU_AVX2 | RL_CPU_AVX512)
 static const rl_gemm rows[] = {

@@ -4,21 +4,20 @@
  * function that makes line j of a block from the panel, with a load, a turn and a mask or a few more. Where many tokens
  * use the same weights, all lines of a step are made once and stored, as [four columns][panel], and the tiles read them
  * one after another; few tokens are done before that would pay, and their tile makes each line as it goes. The scales
- * are stored in any case, as the tile wants them: floats, or the K formats' integers. A step is 18 KB (K formats
- * 13, floats 16) and stays in the first cache while all tokens pass over it.
+ * are stored in any case, as the tile wants them: floats, or the K formats' integers. A step is 18 KB, 20
+ * with minima (K formats 10 to 11, floats 16), and stays in the first cache while all tokens pass over it.
  *
  * What has an offset (q4_0's nibbles mean -8 to 7) is left unsigned here; the tile starts its sums at
  * -offset * sum(x). Layouts: base/panels.h and base/format.h. */
 #ifndef RL_GEMM_UNPACK_AVX512_H
 #define RL_GEMM_UNPACK_AVX512_H
 
-#include "base/panels.h"
-#include "base/x86_avx512.h"
+#include "base/panels_avx512.h"
 
-enum { STEP = 512, K_STEP = RL_QK_K, FLOAT_STEP = 128, PAIR = 2, LANES = RL_PANEL_ROWS, LINE = 64 };
+enum { STEP = 512, K_STEP = RL_QK_K, FLOAT_STEP = 128, PAIR = 2, LANES = RL_PANEL_ROWS };
 
 typedef struct {
-    _Alignas(LINE) uint8_t q[STEP / 4][PAIR][LINE]; /* columns 4 i to 4 i + 3 of a panel's rows */
+    _Alignas(RL_LINE) uint8_t q[STEP / 4][PAIR][RL_LINE]; /* columns 4 i to 4 i + 3 of a panel's rows */
     float d[STEP / 32][PAIR][LANES];          /* scales of blocks of 32; a K format has one, the first */
     float m[STEP / 32][PAIR][LANES];          /* minima likewise */
     int32_t scale[K_STEP / 16][PAIR][LANES];  /* K: of sub-blocks */
@@ -27,19 +26,13 @@ typedef struct {
 
 typedef union {
     quants_step quants;
-    _Alignas(LINE) float floats[FLOAT_STEP][PAIR][LANES];
+    _Alignas(RL_LINE) float floats[FLOAT_STEP][PAIR][LANES];
 } step;
 
-static inline __m512i line(const char *p, size_t i) { return _mm512_load_si512(p + LINE * i); }
-static inline __m512 halves(const char *p) { return _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)p)); }
-
-/* The bits of v that a mask of one byte leaves in each byte. */
-static inline __m512i bits(__m512i v, char mask) { return _mm512_and_si512(v, _mm512_set1_epi8(mask)); }
-
-/* The same of v turned right by n bits (left where n < 0), so that a field inside a byte lands where `mask` is. */
+/* rl_bits of v turned right by n bits (left where n < 0), so that a field inside a byte lands where `mask` is. */
 static inline __m512i turned_bits(__m512i v, int n, char mask)
 {
-    return bits(_mm512_rorv_epi32(v, _mm512_set1_epi32(n & 31)), mask);
+    return rl_bits(_mm512_rorv_epi32(v, _mm512_set1_epi32(n & 31)), mask);
 }
 
 /* ---- lines of quants: columns 4 j to 4 j + 3 of a block whose 4-byte units are at `units` ---- */
@@ -48,85 +41,63 @@ typedef __m512i line_fn(const char *units, size_t j);
 
 static inline __m512i line_q8_0(const char *units, size_t j)
 {
-    return _mm512_xor_si512(line(units, j), _mm512_set1_epi8((char)0x80));
+    return _mm512_xor_si512(rl_line(units, j), _mm512_set1_epi8((char)0x80));
 }
 
 /* q4_0, q4_1: low nibbles, then high. */
 static inline __m512i line_nibbles(const char *units, size_t j)
 {
-    return turned_bits(line(units, j % 4), (int)(j / 4) * 4, 0x0f);
+    return turned_bits(rl_line(units, j % 4), (int)(j / 4) * 4, 0x0f);
 }
 
-/* q5_0, q5_1: bits 4 j to 4 j + 3 of a dword a row come first. Its byte j / 2 goes to all four bytes of the lane, where
- * each tests a bit of its own. */
+/* q5_0, q5_1: a line of fifth bits comes first. */
 static inline __m512i line_five_bits(const char *units, size_t j)
 {
-    const __m512i lanes =
-        _mm512_broadcast_i32x4(_mm_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12));
-    const __m512i spread =
-        _mm512_shuffle_epi8(line(units, 0), _mm512_add_epi8(lanes, _mm512_set1_epi8((char)(j / 2))));
-    const __m512i test = _mm512_set1_epi32(j % 2 == 0 ? 0x08040201 : (int)0x80402010);
-    const __m512i nibbles = line_nibbles(units + LINE, j);
-    return _mm512_mask_add_epi8(nibbles, _mm512_test_epi8_mask(spread, test), nibbles, _mm512_set1_epi8(16));
+    return rl_with_fifth_bits(line_nibbles(units + RL_LINE, j), rl_line(units, 0), j);
 }
 
 /* Units of the K formats, see base/format.h. Of q4_K: 3 of scales, 32 of nibbles. */
 static inline __m512i line_q4_K(const char *units, size_t j)
 {
-    return turned_bits(line(units, 3 + j / 16 * 8 + j % 8), (int)(j / 8 % 2) * 4, 0x0f);
+    return turned_bits(rl_line(units, 3 + j / 16 * 8 + j % 8), (int)(j / 8 % 2) * 4, 0x0f);
 }
 
 /* 3 of scales, 8 of fifth bits, 32 of nibbles. */
 static inline __m512i line_q5_K(const char *units, size_t j)
 {
-    const __m512i fifth = turned_bits(line(units, 3 + j % 8), (int)(j / 8) - 4, 0x10);
-    return _mm512_or_si512(line_q4_K(units + 8 * LINE, j), fifth);
+    const __m512i fifth = turned_bits(rl_line(units, 3 + j % 8), (int)(j / 8) - 4, 0x10);
+    return _mm512_or_si512(line_q4_K(units + 8 * RL_LINE, j), fifth);
 }
 
 /* 32 of low nibbles, 16 of upper pairs of bits. Half h of the block, quarter i of it. */
 static inline __m512i line_q6_K(const char *units, size_t j)
 {
     const size_t h = j / 32, i = j / 8 % 4;
-    const __m512i low = turned_bits(line(units, 16 * h + i % 2 * 8 + j % 8), (int)(i / 2) * 4, 0x0f);
-    const __m512i high = turned_bits(line(units, 32 + 8 * h + j % 8), (int)i * 2 - 4, 0x30);
+    const __m512i low = turned_bits(rl_line(units, 16 * h + i % 2 * 8 + j % 8), (int)(i / 2) * 4, 0x0f);
+    const __m512i high = turned_bits(rl_line(units, 32 + 8 * h + j % 8), (int)i * 2 - 4, 0x30);
     return _mm512_or_si512(low, high);
 }
 
 /* 4 of scales, 16 of pairs of bits. */
 static inline __m512i line_q2_K(const char *units, size_t j)
 {
-    return turned_bits(line(units, 4 + j / 32 * 8 + j % 8), (int)(j / 8 % 4) * 2, 0x03);
+    return turned_bits(rl_line(units, 4 + j / 32 * 8 + j % 8), (int)(j / 8 % 4) * 2, 0x03);
 }
 
 /* 8 of third bits, 16 of pairs of bits. */
 static inline __m512i line_q3_K(const char *units, size_t j)
 {
-    const __m512i third = turned_bits(line(units, j % 8), (int)(j / 8) - 2, 0x04);
-    return _mm512_or_si512(line_q2_K(units + 4 * LINE, j), third);
-}
-
-/* ---- where blocks are ---- */
-
-/* Block b of a panel. A group is one line of half floats, then the blocks' units, `lines` of them a block: of one block
- * with two halves, d and a minimum, or of two with one. */
-typedef struct {
-    const char *halves, *units;
-} block;
-
-static inline block block_at(const char *panel, size_t b, size_t lines, bool minimum)
-{
-    const size_t group = minimum ? 1 : 2, in_group = b % group;
-    const char *p = panel + b / group * (1 + group * lines) * LINE;
-    return (block){p + in_group * 32, p + (1 + in_group * lines) * LINE};
+    const __m512i third = turned_bits(rl_line(units, j % 8), (int)(j / 8) - 2, 0x04);
+    return _mm512_or_si512(line_q2_K(units + 4 * RL_LINE, j), third);
 }
 
 /* ---- scales ---- */
 
 /* Block b's d, and its minimum's scale where there is one, as number `to` of the step. */
-static inline void put_halves(step *s, size_t half, size_t to, block b, bool minimum)
+static inline void put_halves(step *s, size_t half, size_t to, rl_panel_place b, bool minimum)
 {
-    _mm512_store_ps(s->quants.d[to][half], halves(b.halves));
-    if (minimum) _mm512_store_ps(s->quants.m[to][half], halves(b.halves + 32));
+    _mm512_store_ps(s->quants.d[to][half], rl_halves(b.halves));
+    if (minimum) _mm512_store_ps(s->quants.m[to][half], rl_halves(b.halves + 32));
 }
 
 /* Four scales of a row in the bytes of its dword, signed, from sub-block `sub` on. */
@@ -151,37 +122,33 @@ static inline void put_minima(step *s, size_t sub, size_t half, __m512i bytes)
 /* What a format's sub-blocks are scaled by, from the units of a super-block. */
 typedef void scales_fn(step *s, size_t half, const char *units);
 
-/* q4_K, q5_K: twelve bytes of six-bit scales and minima, three dwords a row (rl_k4_scale, on four at once). */
 static inline void scales_k4(step *s, size_t half, const char *units)
 {
-    const __m512i a = line(units, 0), b = line(units, 1), c = line(units, 2);
-    put_scales(s, 0, half, bits(a, 0x3f));
-    put_scales(s, 4, half, _mm512_or_si512(bits(c, 0x0f), turned_bits(a, 2, 0x30)));
-    put_minima(s, 0, half, bits(b, 0x3f));
-    put_minima(s, 4, half, _mm512_or_si512(turned_bits(c, 4, 0x0f), turned_bits(b, 2, 0x30)));
+    const rl_k4_rows all = rl_k4_open(units);
+    for (size_t i = 0; i < 2; i++) {
+        put_scales(s, 4 * i, half, all.scale[i]);
+        put_minima(s, 4 * i, half, all.min[i]);
+    }
 }
 
 static inline void scales_q6_K(step *s, size_t half, const char *units)
 {
-    for (size_t i = 0; i < 4; i++) put_scales(s, 4 * i, half, line(units, 48 + i));
+    for (size_t i = 0; i < 4; i++) put_scales(s, 4 * i, half, rl_line(units, 48 + i));
 }
 
 static inline void scales_q2_K(step *s, size_t half, const char *units)
 {
     for (size_t i = 0; i < 4; i++) {
-        put_scales(s, 4 * i, half, bits(line(units, i), 0x0f));
-        put_minima(s, 4 * i, half, turned_bits(line(units, i), 4, 0x0f));
+        put_scales(s, 4 * i, half, rl_bits(rl_line(units, i), 0x0f));
+        put_minima(s, 4 * i, half, turned_bits(rl_line(units, i), 4, 0x0f));
     }
 }
 
-/* Low four bits here and there, the upper two in the last dword. */
 static inline void scales_q3_K(step *s, size_t half, const char *units)
 {
-    for (size_t i = 0; i < 4; i++) {
-        const __m512i low = turned_bits(line(units, 24 + i % 2), (int)(i / 2) * 4, 0x0f);
-        const __m512i six = _mm512_or_si512(low, turned_bits(line(units, 26), (int)i * 2 - 4, 0x30));
-        put_scales(s, 4 * i, half, _mm512_sub_epi8(six, _mm512_set1_epi8(32)));
-    }
+    __m512i scale[4];
+    rl_q3_open(scale, units + 24 * RL_LINE);
+    for (size_t i = 0; i < 4; i++) put_scales(s, 4 * i, half, scale[i]);
 }
 
 /* ---- a step of one panel ---- */
@@ -190,49 +157,38 @@ static inline void scales_q3_K(step *s, size_t half, const char *units)
  * unless `all`. `first` is a multiple of the format's step, `columns` at most a step and a multiple of the block. */
 typedef void unpack_fn(step *s, size_t half, const char *panel, size_t first, size_t columns, bool all);
 
-/* Blocks of 32. `lines`, `minimum` and `quants` are constants where this is inlined, here and below. */
+/* Blocks of 32. A block's `bytes`, `minimum` and `quants` are constants where this is inlined, here and below. A minimum
+ * is a second 2-byte unit. */
 static inline __attribute__((always_inline)) void unpack_blocks(step *s, size_t half, const char *panel,
                                                                 size_t first, size_t columns, bool all,
-                                                                size_t lines, bool minimum, line_fn *quants)
+                                                                size_t bytes, bool minimum, line_fn *quants)
 {
     for (size_t i = 0; i < columns / 32; i++) {
-        const block b = block_at(panel, first / 32 + i, lines, minimum);
+        const rl_panel_place b = rl_panel_at(panel, bytes, 1 + minimum, first / 32 + i);
         put_halves(s, half, i, b, minimum);
         for (size_t j = 0; j < 8 && all; j++)
-            _mm512_store_si512(s->quants.q[8 * i + j][half], quants(b.units, j));
+            _mm512_store_si512(s->quants.q[8 * i + j][half], quants(b.lines, j));
     }
 }
 
 /* A super-block. */
 static inline __attribute__((always_inline)) void unpack_k(step *s, size_t half, const char *panel,
-                                                           size_t first, bool all, size_t lines, bool minimum,
+                                                           size_t first, bool all, size_t bytes, bool minimum,
                                                            line_fn *quants, scales_fn *scales)
 {
-    const block b = block_at(panel, first / K_STEP, lines, minimum);
+    const rl_panel_place b = rl_panel_at(panel, bytes, 1 + minimum, first / K_STEP);
     put_halves(s, half, 0, b, minimum);
-    scales(s, half, b.units);
+    scales(s, half, b.lines);
     if (!all) return;
     for (size_t i = 0; i < K_STEP / 4; i += 8)
 #pragma GCC unroll 8
-        for (size_t j = i; j < i + 8; j++) _mm512_store_si512(s->quants.q[j][half], quants(b.units, j));
+        for (size_t j = i; j < i + 8; j++) _mm512_store_si512(s->quants.q[j][half], quants(b.lines, j));
 }
 
 /* ---- floats ---- */
 
-/* Column j of a panel's. A group is 32 columns, and groups follow one another, so columns do. */
-typedef __m512 column_fn(const char *panel, size_t j);
-
-static inline __m512 column_f32(const char *panel, size_t j) { return _mm512_load_ps(panel + LINE * j); }
-static inline __m512 column_f16(const char *panel, size_t j) { return halves(panel + LINE / 2 * j); }
-static inline __m512 column_bf16(const char *panel, size_t j)
-{
-    const __m512i pair = line(panel, j / 2); /* the even column in the lower half of each lane */
-    return _mm512_castsi512_ps(j % 2 == 0 ? _mm512_slli_epi32(pair, 16)
-                                          : _mm512_and_si512(pair, _mm512_set1_epi32((int)0xffff0000)));
-}
-
 static inline __attribute__((always_inline)) void
-unpack_columns(step *s, size_t half, const char *panel, size_t first, size_t columns, column_fn *column)
+unpack_columns(step *s, size_t half, const char *panel, size_t first, size_t columns, rl_column_fn *column)
 {
     for (size_t j = 0; j < columns; j++) _mm512_store_ps(s->floats[j][half], column(panel, first + j));
 }

@@ -7,8 +7,7 @@
 #ifndef RL_TILE_AVX2_H
 #define RL_TILE_AVX2_H
 
-#include "base/panels.h"
-#include "base/x86_avx2.h"
+#include "base/panels_avx2.h"
 
 enum {
     RL_TILE_COLS = 256,
@@ -21,32 +20,29 @@ typedef struct {
     __m256i q[RL_TILE_STEPS][2];
     __m256 d[RL_TILE_BLOCKS][2], m[RL_TILE_BLOCKS][2];
     __m256i scale[RL_TILE_COLS / 16][2]; /* of the i-th sub-block, as an int16, twice */
-    __m256i under[RL_TILE_COLS / 32]
-                 [2]; /* what multiplies the sums of 16 activations 2i and 2i + 1: minima, or the
-                                            scales times the offset of the quants */
+    /* what multiplies the sums of 16 activations 2i and 2i + 1: minima, or the scales times the offset of the quants */
+    __m256i under[RL_TILE_COLS / 32][2];
 } rl_tile;
 
 /* One block of sixteen rows in its panel. */
 typedef struct {
-    const rl_f16 *halves; /* its 2-byte units: sixteen of the first, then of the second */
+    const char *halves;   /* its 2-byte units: sixteen of the first, then of the second */
     const __m256i *units; /* its 4-byte units, two vectors each */
 } rl_tile_block;
 
 /* Block b of a panel, whose format has `halves` 2-byte units a block of `bytes` (base/panels.h). */
 static inline rl_tile_block rl_tile_block_at(const char *panel, size_t bytes, size_t halves, size_t b)
 {
-    const size_t group = 1 + halves % 2, of_halves = 2 * RL_PANEL_ROWS * halves;
-    const char *p = panel + b / group * group * bytes * RL_PANEL_ROWS;
-    const size_t units = group * of_halves + b % group * (RL_PANEL_ROWS * bytes - of_halves);
-    return (rl_tile_block){(const rl_f16 *)(p + b % group * of_halves), (const __m256i *)(p + units)};
+    const rl_panel_place at = rl_panel_at(panel, bytes, halves, b);
+    return (rl_tile_block){at.halves, (const __m256i *)at.lines};
 }
 
 /* ---- pieces ---- */
 
-static inline void rl_tile_halves(__m256 out[2], const rl_f16 *h)
+static inline void rl_tile_halves(__m256 out[2], const char *halves)
 {
-    out[0] = rl_load_f16_256(h);
-    out[1] = rl_load_f16_256(h + 8);
+    out[0] = rl_halves256(halves);
+    out[1] = rl_halves256(halves + RL_LINE / 4);
 }
 
 /* Nibbles of n units: the low ones to steps from `low` on, the high ones from `high` on. */
@@ -81,17 +77,9 @@ static inline void rl_tile_add_bits(rl_tile *t, size_t step, const __m256i *unit
 /* The 32 fifth bits of a q5_0 or q5_1 block, a dword of each row: step s has those from 4 s on. */
 static inline void rl_tile_fifth_bits(rl_tile *t, size_t step, const __m256i qh[2])
 {
-    const __m256i lane =
-        _mm256_set_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0, 0x0c0c0c0c, 0x08080808, 0x04040404, 0);
-    for (size_t s = 0; s < 8; s++) {
-        const __m256i byte = _mm256_add_epi8(lane, _mm256_set1_epi8((char)(s / 2)));
-        const __m256i bit = _mm256_set1_epi32(s % 2 == 0 ? 0x08040201 : (int)0x80402010);
-        for (size_t h = 0; h < 2; h++) {
-            const __m256i set = _mm256_and_si256(_mm256_shuffle_epi8(qh[h], byte), bit);
-            const __m256i fifth = _mm256_and_si256(_mm256_cmpeq_epi8(set, bit), _mm256_set1_epi8(16));
-            t->q[step + s][h] = _mm256_or_si256(t->q[step + s][h], fifth);
-        }
-    }
+    for (size_t s = 0; s < 8; s++)
+        for (size_t h = 0; h < 2; h++)
+            t->q[step + s][h] = _mm256_or_si256(t->q[step + s][h], rl_fifth_bits256(qh[h], s));
 }
 
 /* Bytes number a and b (0 to 3) of every dword, as two int16. */
@@ -137,7 +125,7 @@ static inline void rl_tile_q4_0(rl_tile *t, size_t b, rl_tile_block w)
 static inline void rl_tile_q4_1(rl_tile *t, size_t b, rl_tile_block w)
 {
     rl_tile_q4_0(t, b, w);
-    rl_tile_halves(t->m[b], w.halves + RL_PANEL_ROWS);
+    rl_tile_halves(t->m[b], w.halves + RL_LINE / 2);
 }
 
 static inline void rl_tile_q5_0(rl_tile *t, size_t b, rl_tile_block w)
@@ -150,7 +138,7 @@ static inline void rl_tile_q5_0(rl_tile *t, size_t b, rl_tile_block w)
 static inline void rl_tile_q5_1(rl_tile *t, size_t b, rl_tile_block w)
 {
     rl_tile_q5_0(t, b, w);
-    rl_tile_halves(t->m[b], w.halves + RL_PANEL_ROWS);
+    rl_tile_halves(t->m[b], w.halves + RL_LINE / 2);
 }
 
 /* ---- K formats: one block is the tile ---- */
@@ -164,23 +152,10 @@ static inline void rl_tile_q2_K(rl_tile *t, size_t b, rl_tile_block w)
         minima[i / 2][i % 2] = rl_low_nibbles256(_mm256_srli_epi16(w.units[i], 4));
     }
     rl_tile_halves(t->d[0], w.halves);
-    rl_tile_halves(t->m[0], w.halves + RL_PANEL_ROWS);
+    rl_tile_halves(t->m[0], w.halves + RL_LINE / 2);
     rl_tile_double(t->scale, scales, 16);
     rl_tile_pairs(t->under, minima, 1);
     for (size_t s = 0; s < 8; s++) rl_tile_crumbs(t, 8 * s, w.units + 8 + s / 4 * 16, (int)(s % 4), false);
-}
-
-/* Sixteen 6-bit scales less 32, see rl_q3_scales128: units 0 and 1 are nibbles, unit 2 the pairs of bits above. */
-static inline void rl_tile_q3_scales(__m256i scales[4][2], const __m256i units[6])
-{
-    for (int i = 0; i < 4; i++)
-        for (int h = 0; h < 2; h++) {
-            const __m256i low = rl_low_nibbles256(_mm256_srli_epi16(units[i % 2 * 2 + h], i / 2 * 4));
-            const __m256i pair =
-                _mm256_and_si256(_mm256_srli_epi16(units[4 + h], 2 * i), _mm256_set1_epi8(3));
-            const __m256i six = _mm256_or_si256(low, _mm256_slli_epi16(pair, 4));
-            scales[i][h] = _mm256_sub_epi8(six, _mm256_set1_epi8(32));
-        }
 }
 
 static inline void rl_tile_q3_K(rl_tile *t, size_t b, rl_tile_block w)
@@ -188,7 +163,11 @@ static inline void rl_tile_q3_K(rl_tile *t, size_t b, rl_tile_block w)
     (void)b;
     const __m256i *hmask = w.units, *qs = hmask + 2 * 8;
     __m256i scales[4][2];
-    rl_tile_q3_scales(scales, qs + 2 * 16);
+    for (size_t h = 0; h < 2; h++) {
+        __m256i scale[4];
+        rl_q3_open256(scale, (const char *)(qs + 2 * 16 + h));
+        for (size_t i = 0; i < 4; i++) scales[i][h] = scale[i];
+    }
     rl_tile_halves(t->d[0], w.halves);
     rl_tile_double(t->scale, scales, 16);
     rl_tile_pairs(t->under, scales, -4);
@@ -198,22 +177,19 @@ static inline void rl_tile_q3_K(rl_tile *t, size_t b, rl_tile_block w)
     }
 }
 
-/* d, dmin, scales and minima of q4_K and q5_K, rl_k4_scale for sixteen rows: unit 0 is scales 0 to 3, unit 1 minima 0
- * to 3, their top bits those of 4 to 7; unit 2 the low nibbles of scales 4 to 7 and minima 4 to 7. */
-static inline void rl_tile_k4_scales(rl_tile *t, rl_tile_block w)
+/* d, dmin, scales and minima of q4_K and q5_K. */
+static inline __attribute__((always_inline)) void rl_tile_k4_scales(rl_tile *t, rl_tile_block w)
 {
-    const __m256i six = _mm256_set1_epi8(63), top = _mm256_set1_epi8(0x30);
     __m256i scales[2][2], minima[2][2];
     for (size_t h = 0; h < 2; h++) {
-        const __m256i a = w.units[h], b = w.units[2 + h], c = w.units[4 + h];
-        scales[0][h] = _mm256_and_si256(a, six);
-        minima[0][h] = _mm256_and_si256(b, six);
-        scales[1][h] = _mm256_or_si256(rl_low_nibbles256(c), _mm256_and_si256(_mm256_srli_epi16(a, 2), top));
-        minima[1][h] = _mm256_or_si256(rl_low_nibbles256(_mm256_srli_epi16(c, 4)),
-                                       _mm256_and_si256(_mm256_srli_epi16(b, 2), top));
+        const rl_k4_rows256 s = rl_k4_open256((const char *)(w.units + h));
+        for (size_t i = 0; i < 2; i++) {
+            scales[i][h] = s.scale[i];
+            minima[i][h] = s.min[i];
+        }
     }
     rl_tile_halves(t->d[0], w.halves);
-    rl_tile_halves(t->m[0], w.halves + RL_PANEL_ROWS);
+    rl_tile_halves(t->m[0], w.halves + RL_LINE / 2);
     rl_tile_double(t->scale, scales, 8);
     rl_tile_double(t->under, minima, 8);
 }

@@ -7,26 +7,10 @@
  * they fit: SUMMED lines of quants up to 31 (4 x 2 x 31 x 127 = 31496), half as many of q6_K's 63. Then vpmaddwd
  * multiplies both words by the scale, adds them, and the dwords take the rest. So quants have their own value here, but
  * for q2_K's and q3_K's odd ones, which stay two bits up in their byte and are shifted down at the end. */
-#include "base/x86_avx2.h"
+#include "base/panels_avx2.h"
 #include "gemv/gemv.h"
 
-enum { AHEAD = 6912, LINE = 64, ROWS = 8, SUMMED = 4 };
-
-/* Eight half floats. */
-static inline __m256 scales(const char *p) { return _mm256_cvtph_ps(_mm_load_si128((const __m128i *)p)); }
-
-/* Four activations, or two sums of them, to all lanes. */
-static inline __m256i to_all(const void *p)
-{
-    int32_t x;
-    memcpy(&x, p, sizeof x);
-    return _mm256_set1_epi32(x);
-}
-
-static inline __m256i mask(__m256i v, int byte) { return _mm256_and_si256(v, _mm256_set1_epi8((char)byte)); }
-
-/* (a & byte) | b */
-static inline __m256i mask_or(__m256i a, int byte, __m256i b) { return _mm256_or_si256(mask(a, byte), b); }
+enum { AHEAD = 6912, ROWS = 8, SUMMED = 4 };
 
 /* vpshufb within each lane: `pattern` has byte numbers of 0 to 3, and 0x80 for a zero. */
 static inline __m256i pick(__m256i v, unsigned pattern)
@@ -64,10 +48,14 @@ static inline __m256i add_products(__m256i words, __m256i quants, __m256i x)
     return _mm256_add_epi16(words, _mm256_maddubs_epi16(quants, x));
 }
 
-/* sum + acc * d */
+/* sum + acc * d, and sum - acc * d. Minima are subtracted first, as gemm_avx2.c does. */
 static inline __m256 add_scaled(__m256 sum, __m256i acc, __m256 d)
 {
     return _mm256_fmadd_ps(_mm256_cvtepi32_ps(acc), d, sum);
+}
+static inline __m256 less_scaled(__m256 sum, __m256i acc, __m256 d)
+{
+    return _mm256_fnmadd_ps(_mm256_cvtepi32_ps(acc), d, sum);
 }
 
 /* A super-block of eight rows: its half floats (where there are two, the second 32 bytes on) and its other lines, both
@@ -80,10 +68,7 @@ typedef struct {
     __m256 d;
 } block;
 
-static inline __m256i line(const block *b, size_t i)
-{
-    return _mm256_load_si256((const __m256i *)(b->lines + LINE * i));
-}
+static inline __m256i line(const block *b, size_t i) { return rl_line256(b->lines, i); }
 
 static inline __attribute__((always_inline)) void ask(const block *b, size_t part)
 {
@@ -93,32 +78,32 @@ static inline __attribute__((always_inline)) void ask(const block *b, size_t par
 /* What a super-block adds to the rows' sums. */
 typedef __m256 step_fn(__m256 sum, const block *b);
 
-/* One body for all: `halves`, half floats of a block, `lines`, its other lines, and `step` are constants where it is
- * called, and inlined. A group is a line of half floats, of one block or two, and the blocks' other lines. */
+/* One body for all: `bytes`, of a block, `halves`, half floats of it, and `step` are constants where it is called, and
+ * inlined. */
 static inline __attribute__((always_inline)) void gemv_k(float *restrict y, const void *restrict w,
                                                          const void *restrict x, size_t m, size_t k,
-                                                         size_t halves, size_t lines, step_fn *step)
+                                                         size_t bytes, size_t halves, step_fn *step)
 {
     const rl_act_view a = rl_act_open(RL_ACT_Q8K, x, k);
-    const size_t group = halves == 1 ? 2 : 1, group_bytes = LINE * (1 + group * lines), blocks = k / RL_QK_K;
+    const size_t group = 1 + halves % 2, blocks = k / RL_QK_K, lines = (bytes - 2 * halves) / 4;
     const size_t part_bytes =
-        (lines + 8) / 8 * LINE; /* an eighth of a block with its half floats, rounded up */
+        (lines + 8) / 8 * RL_LINE; /* an eighth of a block with its half floats, rounded up */
     const char *panel = w;
     for (size_t first = 0; first < m; first += RL_PANEL_ROWS) {
         __m256 sum[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
         for (size_t i = 0; i < blocks; i++)
             for (size_t r = 0; r < 2; r++) {
-                const char *p = panel + i / group * group_bytes;
-                const block b = {.halves = p + LINE / 2 * (i % group) + LINE / 4 * r,
-                                 .lines = p + LINE * (1 + i % group * lines) + LINE / 2 * r,
-                                 .ahead = p + LINE * (i % group * lines) + AHEAD + 4 * part_bytes * r,
+                const rl_panel_place at = rl_panel_at(panel, bytes, halves, i);
+                const block b = {.halves = at.halves + RL_LINE / 4 * r,
+                                 .lines = at.lines + RL_LINE / 2 * r,
+                                 .ahead = at.lines + (AHEAD - RL_LINE) + 4 * part_bytes * r,
                                  .part_bytes = part_bytes,
                                  .q = a.q + RL_QK_K * i,
                                  .s = (const int16_t *)a.s + RL_QK_K / 16 * i,
                                  .d = _mm256_set1_ps(a.d[i])};
                 sum[r] = step(sum[r], &b);
             }
-        panel += (blocks + group - 1) / group * group_bytes;
+        panel += rl_round_up(blocks, group) * RL_PANEL_ROWS * bytes;
         for (size_t r = 0; r < 2 && first + ROWS * r < m; r++)
             _mm256_maskstore_ps(y + first + ROWS * r, rl_lanes256(m - first - ROWS * r), sum[r]);
     }
@@ -126,28 +111,12 @@ static inline __attribute__((always_inline)) void gemv_k(float *restrict y, cons
 
 /* ---- q4_K, q5_K: eight sub-blocks of 32 ---- */
 
-/* rl_k4_scale for eight rows: byte i of vector j belongs to sub-block 4 j + i. */
-typedef struct {
-    __m256i scale[2], min[2];
-} k4_scales;
-
-static inline k4_scales k4_open(const block *b)
-{
-    const __m256i s0 = line(b, 0), s1 = line(b, 1), s2 = line(b, 2), high = _mm256_srli_epi16(s2, 4);
-    k4_scales s;
-    s.scale[0] = mask(s0, 0x3f);
-    s.scale[1] = mask_or(s2, 0x0f, mask(_mm256_srli_epi16(s0, 2), 0x30));
-    s.min[0] = mask(s1, 0x3f);
-    s.min[1] = mask_or(high, 0x0f, mask(_mm256_srli_epi16(s1, 2), 0x30));
-    return s;
-}
-
 /* Quants of sub-block 2 g in q[0], of 2 g + 1 in q[1]: unit u of each. */
 typedef void k4_quants_fn(__m256i q[2], const block *b, size_t g, size_t u);
 
 static inline __attribute__((always_inline)) __m256 k4_step(__m256 sum, const block *b, k4_quants_fn *quants)
 {
-    const k4_scales s = k4_open(b);
+    const rl_k4_rows256 s = rl_k4_open256(b->lines);
     __m256i dot = _mm256_setzero_si256(), min = _mm256_setzero_si256();
     for (size_t g = 0; g < 4; g++) {
         const __m256i scale[2] = {scale_of(s.scale[g / 2], g % 2 * 2),
@@ -159,22 +128,22 @@ static inline __attribute__((always_inline)) __m256 k4_step(__m256 sum, const bl
                 __m256i q[2];
                 quants(q, b, g, v);
                 for (size_t i = 0; i < 2; i++)
-                    words[i] = add_products(words[i], q[i], to_all(b->q + 64 * g + 32 * i + 4 * v));
+                    words[i] = add_products(words[i], q[i], rl_to_all256(b->q + 64 * g + 32 * i + 4 * v));
             }
             for (size_t i = 0; i < 2; i++) dot = add_words(dot, words[i], scale[i]);
         }
     }
     for (size_t i = 0; i < 8; i++) /* a minimum counts for two sums of 16 */
-        min = add_words(min, words_of(s.min[i / 4], i % 4, i % 4), to_all(b->s + 2 * i));
-    sum = add_scaled(sum, dot, _mm256_mul_ps(scales(b->halves), b->d));
-    return _mm256_fnmadd_ps(_mm256_cvtepi32_ps(min), _mm256_mul_ps(scales(b->halves + LINE / 2), b->d), sum);
+        min = add_words(min, words_of(s.min[i / 4], i % 4, i % 4), rl_to_all256(b->s + 2 * i));
+    sum = less_scaled(sum, min, _mm256_mul_ps(rl_halves256(b->halves + RL_LINE / 2), b->d));
+    return add_scaled(sum, dot, _mm256_mul_ps(rl_halves256(b->halves), b->d));
 }
 
 static inline void quants_q4_K(__m256i q[2], const block *b, size_t g, size_t u)
 {
     const __m256i v = line(b, 3 + 8 * g + u);
-    q[0] = mask(v, 0x0f);
-    q[1] = mask(_mm256_srli_epi16(v, 4), 0x0f);
+    q[0] = rl_bits256(v, 0x0f);
+    q[1] = rl_bits256(_mm256_srli_epi16(v, 4), 0x0f);
 }
 
 static inline __m256 step_q4_K(__m256 sum, const block *b) { return k4_step(sum, b, quants_q4_K); }
@@ -182,8 +151,8 @@ static inline __m256 step_q4_K(__m256 sum, const block *b) { return k4_step(sum,
 static inline void quants_q5_K(__m256i q[2], const block *b, size_t g, size_t u)
 {
     const __m256i v = line(b, 11 + 8 * g + u), qh = line(b, 3 + u);
-    q[0] = mask_or(v, 0x0f, rl_where_bit256(qh, 2 * g, 16));
-    q[1] = mask_or(_mm256_srli_epi16(v, 4), 0x0f, rl_where_bit256(qh, 2 * g + 1, 16));
+    q[0] = rl_bits_or256(v, 0x0f, rl_where_bit256(qh, 2 * g, 16));
+    q[1] = rl_bits_or256(_mm256_srli_epi16(v, 4), 0x0f, rl_where_bit256(qh, 2 * g + 1, 16));
 }
 
 static inline __m256 step_q5_K(__m256 sum, const block *b) { return k4_step(sum, b, quants_q5_K); }
@@ -214,7 +183,8 @@ static inline __attribute__((always_inline)) void k_dot(__m256i dot[2], const bl
                     __m256i q[4];
                     quants(q, b, h, v);
                     for (size_t j = 0; j < 4; j++)
-                        words[j] = add_products(words[j], q[j], to_all(b->q + 128 * h + 32 * j + 4 * v));
+                        words[j] =
+                            add_products(words[j], q[j], rl_to_all256(b->q + 128 * h + 32 * j + 4 * v));
                 }
                 for (size_t j = 0; j < 4; j++)
                     dot[j % 2] = add_words(dot[j % 2], words[j], times(scale[2 * h + j / 2], j % 2 * 2 + i));
@@ -226,25 +196,25 @@ static inline __attribute__((always_inline)) void k_dot(__m256i dot[2], const bl
 static inline void quants_q2_K(__m256i q[4], const block *b, size_t h, size_t u)
 {
     const __m256i v = line(b, 4 + 8 * h + u), upper = _mm256_srli_epi16(v, 4);
-    q[0] = mask(v, 0x03);
-    q[1] = mask(v, 0x0c);
-    q[2] = mask(upper, 0x03);
-    q[3] = mask(upper, 0x0c);
+    q[0] = rl_bits256(v, 0x03);
+    q[1] = rl_bits256(v, 0x0c);
+    q[2] = rl_bits256(upper, 0x03);
+    q[3] = rl_bits256(upper, 0x0c);
 }
 
 static inline __m256 step_q2_K(__m256 sum, const block *b)
 {
     __m256i scale[4], dot[2], min = _mm256_setzero_si256();
     for (size_t t = 0; t < 4; t++) {
-        const __m256i v = line(b, t), mins = mask(_mm256_srli_epi16(v, 4), 0x0f);
-        scale[t] = mask(v, 0x0f);
-        min = add_words(min, words_of(mins, 0, 1), to_all(b->s + 4 * t));
-        min = add_words(min, words_of(mins, 2, 3), to_all(b->s + 4 * t + 2));
+        const __m256i v = line(b, t), mins = rl_bits256(_mm256_srli_epi16(v, 4), 0x0f);
+        scale[t] = rl_bits256(v, 0x0f);
+        min = add_words(min, words_of(mins, 0, 1), rl_to_all256(b->s + 4 * t));
+        min = add_words(min, words_of(mins, 2, 3), rl_to_all256(b->s + 4 * t + 2));
     }
     k_dot(dot, b, scale, SUMMED, scale_of, quants_q2_K);
     const __m256i all = _mm256_add_epi32(dot[0], _mm256_srai_epi32(dot[1], 2));
-    sum = add_scaled(sum, all, _mm256_mul_ps(scales(b->halves), b->d));
-    return _mm256_fnmadd_ps(_mm256_cvtepi32_ps(min), _mm256_mul_ps(scales(b->halves + LINE / 2), b->d), sum);
+    sum = less_scaled(sum, min, _mm256_mul_ps(rl_halves256(b->halves + RL_LINE / 2), b->d));
+    return add_scaled(sum, all, _mm256_mul_ps(rl_halves256(b->halves), b->d));
 }
 
 /* 256 times the sum of scale * s: what an offset of 1 in every quant is worth. */
@@ -252,8 +222,8 @@ static inline __m256i k_offset(const __m256i scale[4], const int16_t *s)
 {
     __m256i sum = _mm256_setzero_si256();
     for (size_t t = 0; t < 4; t++) {
-        sum = add_words(sum, high_words_of(scale[t], 0, 1), to_all(s + 4 * t));
-        sum = add_words(sum, high_words_of(scale[t], 2, 3), to_all(s + 4 * t + 2));
+        sum = add_words(sum, high_words_of(scale[t], 0, 1), rl_to_all256(s + 4 * t));
+        sum = add_words(sum, high_words_of(scale[t], 2, 3), rl_to_all256(s + 4 * t + 2));
     }
     return sum;
 }
@@ -267,41 +237,30 @@ static inline __m256i third_bit(__m256i hmask, size_t h, size_t j)
 static inline void quants_q3_K(__m256i q[4], const block *b, size_t h, size_t u)
 {
     const __m256i v = line(b, 8 + 8 * h + u), upper = _mm256_srli_epi16(v, 4), hmask = line(b, u);
-    q[0] = mask_or(v, 0x03, third_bit(hmask, h, 0));
-    q[1] = mask_or(v, 0x0c, third_bit(hmask, h, 1));
-    q[2] = mask_or(upper, 0x03, third_bit(hmask, h, 2));
-    q[3] = mask_or(upper, 0x0c, third_bit(hmask, h, 3));
-}
-
-/* Nibbles in the first two lines, low then high; pairs of bits on top of them in the third; less 32. */
-static inline void q3_scales(__m256i scale[4], const block *b)
-{
-    const __m256i s0 = line(b, 24), s1 = line(b, 25), s2 = line(b, 26);
-    scale[0] = mask_or(s0, 0x0f, mask(_mm256_slli_epi16(s2, 4), 0x30));
-    scale[1] = mask_or(s1, 0x0f, mask(_mm256_slli_epi16(s2, 2), 0x30));
-    scale[2] = mask_or(_mm256_srli_epi16(s0, 4), 0x0f, mask(s2, 0x30));
-    scale[3] = mask_or(_mm256_srli_epi16(s1, 4), 0x0f, mask(_mm256_srli_epi16(s2, 2), 0x30));
-    for (size_t t = 0; t < 4; t++) scale[t] = _mm256_sub_epi8(scale[t], _mm256_set1_epi8(32));
+    q[0] = rl_bits_or256(v, 0x03, third_bit(hmask, h, 0));
+    q[1] = rl_bits_or256(v, 0x0c, third_bit(hmask, h, 1));
+    q[2] = rl_bits_or256(upper, 0x03, third_bit(hmask, h, 2));
+    q[3] = rl_bits_or256(upper, 0x0c, third_bit(hmask, h, 3));
 }
 
 static inline __m256 step_q3_K(__m256 sum, const block *b)
 {
     __m256i scale[4], dot[2];
-    q3_scales(scale, b);
+    rl_q3_open256(scale, b->lines + 24 * RL_LINE);
     k_dot(dot, b, scale, SUMMED, signed_scale_of, quants_q3_K);
     const __m256i all = _mm256_add_epi32(dot[0], _mm256_srai_epi32(dot[1], 2));
     const __m256i offset = _mm256_srai_epi32(k_offset(scale, b->s), 6); /* 4 of 256 */
-    return add_scaled(sum, _mm256_sub_epi32(all, offset), _mm256_mul_ps(scales(b->halves), b->d));
+    return add_scaled(sum, _mm256_sub_epi32(all, offset), _mm256_mul_ps(rl_halves256(b->halves), b->d));
 }
 
 /* Four bits from ql, two from qh. */
 static inline void quants_q6_K(__m256i q[4], const block *b, size_t h, size_t u)
 {
     const __m256i v0 = line(b, 16 * h + u), v1 = line(b, 16 * h + 8 + u), top = line(b, 32 + 8 * h + u);
-    q[0] = mask_or(v0, 0x0f, mask(_mm256_slli_epi16(top, 4), 0x30));
-    q[1] = mask_or(v1, 0x0f, mask(_mm256_slli_epi16(top, 2), 0x30));
-    q[2] = mask_or(_mm256_srli_epi16(v0, 4), 0x0f, mask(top, 0x30));
-    q[3] = mask_or(_mm256_srli_epi16(v1, 4), 0x0f, mask(_mm256_srli_epi16(top, 2), 0x30));
+    q[0] = rl_bits_or256(v0, 0x0f, rl_bits256(_mm256_slli_epi16(top, 4), 0x30));
+    q[1] = rl_bits_or256(v1, 0x0f, rl_bits256(_mm256_slli_epi16(top, 2), 0x30));
+    q[2] = rl_bits_or256(_mm256_srli_epi16(v0, 4), 0x0f, rl_bits256(top, 0x30));
+    q[3] = rl_bits_or256(_mm256_srli_epi16(v1, 4), 0x0f, rl_bits256(_mm256_srli_epi16(top, 2), 0x30));
 }
 
 static inline __m256 step_q6_K(__m256 sum, const block *b)
@@ -311,21 +270,21 @@ static inline __m256 step_q6_K(__m256 sum, const block *b)
     k_dot(dot, b, scale, SUMMED / 2, signed_scale_of, quants_q6_K);
     const __m256i all = _mm256_add_epi32(dot[0], dot[1]);
     const __m256i offset = _mm256_srai_epi32(k_offset(scale, b->s), 3); /* 32 of 256 */
-    return add_scaled(sum, _mm256_sub_epi32(all, offset), _mm256_mul_ps(scales(b->halves), b->d));
+    return add_scaled(sum, _mm256_sub_epi32(all, offset), _mm256_mul_ps(rl_halves256(b->halves), b->d));
 }
 
-/* The kernel of a format: half floats and other lines of a super-block. */
-#define KERNEL(format, halves, lines)                                                                        \
+/* The kernel of a format: a super-block has so many half floats. */
+#define KERNEL(format, halves)                                                                               \
     static void gemv_##format(float *restrict y, const void *restrict w, const void *restrict x, size_t m,   \
                               size_t k)                                                                      \
     {                                                                                                        \
-        gemv_k(y, w, x, m, k, halves, lines, step_##format);                                                 \
+        gemv_k(y, w, x, m, k, sizeof(rl_##format), halves, step_##format);                                   \
     }
-KERNEL(q2_K, 2, 20)
-KERNEL(q3_K, 1, 27)
-KERNEL(q4_K, 2, 35)
-KERNEL(q5_K, 2, 43)
-KERNEL(q6_K, 1, 52)
+KERNEL(q2_K, 2)
+KERNEL(q3_K, 1)
+KERNEL(q4_K, 2)
+KERNEL(q5_K, 2)
+KERNEL(q6_K, 1)
 #undef KERNEL
 
 static const rl_gemv rows[] = {

@@ -12,7 +12,7 @@
  * Quants are left where they are. A bit field that is a few bits up in its byte is a quant times a power of two: still
  * an unsigned byte, all vpdpbusd asks for, and shifted down when its sums are complete, 256 weights at a time.
  *
- * Prefetches go through a block in the order of its addresses, about two blocks ahead. The quants of q6_K lie in three
+ * Prefetches go through a block in the order of its addresses, some seven kilobytes ahead. The quants of q6_K lie in three
  * places, read in turn; asking for the line as far ahead of each gave the hardware's own prefetchers nothing regular to
  * follow, and a core read 27 GB/s of it where plain reading got 43 and this gets 40.
  *
@@ -21,26 +21,10 @@
  *
  * Integers stay below 2^31: the largest, q4_K's high nibbles, are 4 sub-blocks x 32 x 240 x 127 x 63 = 2.5e8, and the
  * sums of q6_K's offset, times 256, 16 x 16 x 127 x 128 x 256 = 1.1e9. */
-#include "base/x86_avx512.h"
+#include "base/panels_avx512.h"
 #include "gemv/gemv.h"
 
-enum { AHEAD = 6912, LINE = 64 };
-
-/* Sixteen half floats. */
-static inline __m512 scales(const char *p) { return _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)p)); }
-
-/* Four activations, or two sums of them, to all lanes. */
-static inline __m512i to_all(const void *p)
-{
-    int32_t x;
-    memcpy(&x, p, sizeof x);
-    return _mm512_set1_epi32(x);
-}
-
-static inline __m512i mask(__m512i v, int byte) { return _mm512_and_si512(v, _mm512_set1_epi8((char)byte)); }
-
-/* (a & byte) | b: vpternlogd. */
-static inline __m512i mask_or(__m512i a, int byte, __m512i b) { return _mm512_or_si512(mask(a, byte), b); }
+enum { AHEAD = 6912 };
 
 /* vpshufb within each lane: `pattern` has byte numbers of 0 to 3, and 0x80 for a zero. */
 static inline __m512i pick(__m512i v, unsigned pattern)
@@ -81,7 +65,7 @@ typedef struct {
     __m512 d;
 } block;
 
-static inline __m512i line(const block *b, size_t i) { return _mm512_load_si512(b->lines + LINE * i); }
+static inline __m512i line(const block *b, size_t i) { return rl_line(b->lines, i); }
 
 static inline __attribute__((always_inline)) void ask(const block *b, size_t part)
 {
@@ -91,24 +75,26 @@ static inline __attribute__((always_inline)) void ask(const block *b, size_t par
 /* What a super-block adds to the rows' sums. */
 typedef __m512 step_fn(__m512 sum, const block *b);
 
-/* One body for all: `halves`, half floats of a block, `lines`, its other lines, and `step` are constants where it is
- * called, and inlined. A group is a line of half floats, of one block or two, and the blocks' other lines. */
+/* One body for all: `bytes`, of a block, `halves`, half floats of it, and `step` are constants where it is called, and
+ * inlined. A group is a line of half floats, of one block or two, and the blocks' other lines: rl_panel_at, written out,
+ * for with it q3_K takes 3 % longer. */
 static inline __attribute__((always_inline)) void gemv_k(float *restrict y, const void *restrict w,
                                                          const void *restrict x, size_t m, size_t k,
-                                                         size_t halves, size_t lines, step_fn *step)
+                                                         size_t bytes, size_t halves, step_fn *step)
 {
     const rl_act_view a = rl_act_open(RL_ACT_Q8K, x, k);
-    const size_t group = halves == 1 ? 2 : 1, group_bytes = LINE * (1 + group * lines), blocks = k / RL_QK_K;
+    const size_t lines = (bytes - 2 * halves) / 4, group = halves == 1 ? 2 : 1;
+    const size_t group_bytes = RL_LINE * (1 + group * lines), blocks = k / RL_QK_K;
     const size_t part_bytes =
-        (lines + 4) / 4 * LINE; /* a quarter of a block with its half floats, rounded up */
+        (lines + 4) / 4 * RL_LINE; /* a quarter of a block with its half floats, rounded up */
     const char *panel = w;
     for (size_t first = 0; first < m; first += RL_PANEL_ROWS) {
         __m512 sum = _mm512_setzero_ps();
         for (size_t i = 0; i < blocks; i++) {
             const char *p = panel + i / group * group_bytes;
-            const block b = {.halves = p + LINE / 2 * (i % group),
-                             .lines = p + LINE * (1 + i % group * lines),
-                             .ahead = p + LINE * (i % group * lines) + AHEAD,
+            const block b = {.halves = p + RL_LINE / 2 * (i % group),
+                             .lines = p + RL_LINE * (1 + i % group * lines),
+                             .ahead = p + RL_LINE * (i % group * lines) + AHEAD,
                              .part_bytes = part_bytes,
                              .q = a.q + RL_QK_K * i,
                              .s = (const int16_t *)a.s + RL_QK_K / 16 * i,
@@ -122,28 +108,11 @@ static inline __attribute__((always_inline)) void gemv_k(float *restrict y, cons
 
 /* ---- q4_K, q5_K: eight sub-blocks of 32 ---- */
 
-/* rl_k4_scale for sixteen rows: byte i of vector j belongs to sub-block 4 j + i. */
-typedef struct {
-    __m512i scale[2], min[2];
-} k4_scales;
-
-static inline k4_scales k4_open(const block *b)
-{
-    const __m512i s0 = line(b, 0), s1 = line(b, 1), s2 = line(b, 2);
-    const __m512i high = _mm512_srli_epi16(s2, 4);
-    k4_scales s;
-    s.scale[0] = mask(s0, 0x3f);
-    s.scale[1] = mask_or(s2, 0x0f, mask(_mm512_srli_epi16(s0, 2), 0x30));
-    s.min[0] = mask(s1, 0x3f);
-    s.min[1] = mask_or(high, 0x0f, mask(_mm512_srli_epi16(s1, 2), 0x30));
-    return s;
-}
-
 /* Quants of sub-block 2 g in q[0], of 2 g + 1 in q[1]: unit u of each. */
 typedef void k4_quants_fn(__m512i q[2], const block *b, size_t g, size_t u);
 
 /* dot[i]: the scaled sums of the sub-blocks 2 g + i. */
-static inline __attribute__((always_inline)) void k4_dot(__m512i dot[2], const block *b, const k4_scales *s,
+static inline __attribute__((always_inline)) void k4_dot(__m512i dot[2], const block *b, const rl_k4_rows *s,
                                                          k4_quants_fn *quants)
 {
     dot[0] = dot[1] = _mm512_setzero_si512();
@@ -154,7 +123,7 @@ static inline __attribute__((always_inline)) void k4_dot(__m512i dot[2], const b
             __m512i q[2];
             quants(q, b, g, u);
             for (size_t i = 0; i < 2; i++)
-                sum[i] = _mm512_dpbusd_epi32(sum[i], q[i], to_all(b->q + 64 * g + 32 * i + 4 * u));
+                sum[i] = _mm512_dpbusd_epi32(sum[i], q[i], rl_to_all(b->q + 64 * g + 32 * i + 4 * u));
         }
         for (size_t i = 0; i < 2; i++) {
             const __m512i scale = byte_of(s->scale[g / 2], g % 2 * 2 + i);
@@ -164,26 +133,27 @@ static inline __attribute__((always_inline)) void k4_dot(__m512i dot[2], const b
 }
 
 /* A minimum counts for two sums of 16. */
-static inline __m512 k4_finish(__m512 sum, const block *b, const k4_scales *s, __m512i dot)
+static inline __m512 k4_finish(__m512 sum, const block *b, const rl_k4_rows *s, __m512i dot)
 {
     __m512i min = _mm512_setzero_si512();
     for (size_t i = 0; i < 8; i++)
-        min = _mm512_dpwssd_epi32(min, words_of(s->min[i / 4], i % 4, i % 4), to_all(b->s + 2 * i));
-    sum = add_scaled(sum, dot, _mm512_mul_ps(scales(b->halves), b->d));
-    return _mm512_fnmadd_ps(_mm512_cvtepi32_ps(min), _mm512_mul_ps(scales(b->halves + LINE / 2), b->d), sum);
+        min = _mm512_dpwssd_epi32(min, words_of(s->min[i / 4], i % 4, i % 4), rl_to_all(b->s + 2 * i));
+    sum = add_scaled(sum, dot, _mm512_mul_ps(rl_halves(b->halves), b->d));
+    return _mm512_fnmadd_ps(_mm512_cvtepi32_ps(min), _mm512_mul_ps(rl_halves(b->halves + RL_LINE / 2), b->d),
+                            sum);
 }
 
 /* High nibbles stay high: 16 times their value. */
 static inline void quants_q4_K(__m512i q[2], const block *b, size_t g, size_t u)
 {
     const __m512i v = line(b, 3 + 8 * g + u);
-    q[0] = mask(v, 0x0f);
-    q[1] = mask(v, 0xf0);
+    q[0] = rl_bits(v, 0x0f);
+    q[1] = rl_bits(v, 0xf0);
 }
 
 static inline __m512 step_q4_K(__m512 sum, const block *b)
 {
-    const k4_scales s = k4_open(b);
+    const rl_k4_rows s = rl_k4_open(b->lines);
     __m512i dot[2];
     k4_dot(dot, b, &s, quants_q4_K);
     return k4_finish(sum, b, &s, _mm512_add_epi32(dot[0], _mm512_srai_epi32(dot[1], 4)));
@@ -199,13 +169,13 @@ static inline __m512i fifth_bits(__m512i qh, size_t g)
 static inline void quants_q5_K(__m512i q[2], const block *b, size_t g, size_t u)
 {
     const __m512i v = line(b, 11 + 8 * g + u), fifth = fifth_bits(line(b, 3 + u), g);
-    q[0] = mask_or(v, 0x0f, mask(fifth, 0x10));
-    q[1] = mask_or(_mm512_srli_epi16(v, 3), 0x1e, mask(fifth, 0x20));
+    q[0] = rl_bits_or(v, 0x0f, rl_bits(fifth, 0x10));
+    q[1] = rl_bits_or(_mm512_srli_epi16(v, 3), 0x1e, rl_bits(fifth, 0x20));
 }
 
 static inline __m512 step_q5_K(__m512 sum, const block *b)
 {
-    const k4_scales s = k4_open(b);
+    const rl_k4_rows s = rl_k4_open(b->lines);
     __m512i dot[2];
     k4_dot(dot, b, &s, quants_q5_K);
     return k4_finish(sum, b, &s, _mm512_add_epi32(dot[0], _mm512_srai_epi32(dot[1], 1)));
@@ -233,7 +203,7 @@ k_dot(__m512i dot[2], const block *b, const __m512i scale[4], byte_fn *byte, k_q
                 __m512i q[4];
                 quants(q, b, h, u);
                 for (size_t j = 0; j < 4; j++)
-                    sum[j] = _mm512_dpbusd_epi32(sum[j], q[j], to_all(b->q + 128 * h + 32 * j + 4 * u));
+                    sum[j] = _mm512_dpbusd_epi32(sum[j], q[j], rl_to_all(b->q + 128 * h + 32 * j + 4 * u));
             }
             for (size_t j = 0; j < 4; j++) {
                 const __m512i times = byte(scale[2 * h + j / 2], j % 2 * 2 + i);
@@ -246,25 +216,26 @@ k_dot(__m512i dot[2], const block *b, const __m512i scale[4], byte_fn *byte, k_q
 static inline void quants_q2_K(__m512i q[4], const block *b, size_t h, size_t u)
 {
     const __m512i v = line(b, 4 + 8 * h + u), upper = _mm512_srli_epi16(v, 4);
-    q[0] = mask(v, 0x03);
-    q[1] = mask(v, 0x0c);
-    q[2] = mask(upper, 0x03);
-    q[3] = mask(upper, 0x0c);
+    q[0] = rl_bits(v, 0x03);
+    q[1] = rl_bits(v, 0x0c);
+    q[2] = rl_bits(upper, 0x03);
+    q[3] = rl_bits(upper, 0x0c);
 }
 
 static inline __m512 step_q2_K(__m512 sum, const block *b)
 {
     __m512i scale[4], dot[2], min = _mm512_setzero_si512();
     for (size_t t = 0; t < 4; t++) {
-        const __m512i v = line(b, t), mins = mask(_mm512_srli_epi16(v, 4), 0x0f);
-        scale[t] = mask(v, 0x0f);
-        min = _mm512_dpwssd_epi32(min, words_of(mins, 0, 1), to_all(b->s + 4 * t));
-        min = _mm512_dpwssd_epi32(min, words_of(mins, 2, 3), to_all(b->s + 4 * t + 2));
+        const __m512i v = line(b, t), mins = rl_bits(_mm512_srli_epi16(v, 4), 0x0f);
+        scale[t] = rl_bits(v, 0x0f);
+        min = _mm512_dpwssd_epi32(min, words_of(mins, 0, 1), rl_to_all(b->s + 4 * t));
+        min = _mm512_dpwssd_epi32(min, words_of(mins, 2, 3), rl_to_all(b->s + 4 * t + 2));
     }
     k_dot(dot, b, scale, byte_of, quants_q2_K);
     sum = add_scaled(sum, _mm512_add_epi32(dot[0], _mm512_srai_epi32(dot[1], 2)),
-                     _mm512_mul_ps(scales(b->halves), b->d));
-    return _mm512_fnmadd_ps(_mm512_cvtepi32_ps(min), _mm512_mul_ps(scales(b->halves + LINE / 2), b->d), sum);
+                     _mm512_mul_ps(rl_halves(b->halves), b->d));
+    return _mm512_fnmadd_ps(_mm512_cvtepi32_ps(min), _mm512_mul_ps(rl_halves(b->halves + RL_LINE / 2), b->d),
+                            sum);
 }
 
 /* 256 times the sum of scale * s: what an offset of 1 in every quant is worth. */
@@ -272,8 +243,8 @@ static inline __m512i k_offset(const __m512i scale[4], const int16_t *s)
 {
     __m512i sum = _mm512_setzero_si512();
     for (size_t t = 0; t < 4; t++) {
-        sum = _mm512_dpwssd_epi32(sum, high_words_of(scale[t], 0, 1), to_all(s + 4 * t));
-        sum = _mm512_dpwssd_epi32(sum, high_words_of(scale[t], 2, 3), to_all(s + 4 * t + 2));
+        sum = _mm512_dpwssd_epi32(sum, high_words_of(scale[t], 0, 1), rl_to_all(s + 4 * t));
+        sum = _mm512_dpwssd_epi32(sum, high_words_of(scale[t], 2, 3), rl_to_all(s + 4 * t + 2));
     }
     return sum;
 }
@@ -282,48 +253,37 @@ static inline __m512i k_offset(const __m512i scale[4], const int16_t *s)
 static inline __m512i third_bit(__m512i hmask, size_t h, size_t j)
 {
     const int to = j % 2 == 0 ? 2 : 4;
-    return mask(_mm512_rorv_epi32(hmask, _mm512_set1_epi32((int)(4 * h + j) - to)), 1 << to);
+    return rl_bits(_mm512_rorv_epi32(hmask, _mm512_set1_epi32((int)(4 * h + j) - to)), 1 << to);
 }
 
 static inline void quants_q3_K(__m512i q[4], const block *b, size_t h, size_t u)
 {
     const __m512i v = line(b, 8 + 8 * h + u), upper = _mm512_srli_epi16(v, 4);
     const __m512i hmask = line(b, u);
-    q[0] = mask_or(v, 0x03, third_bit(hmask, h, 0));
-    q[1] = mask_or(v, 0x0c, third_bit(hmask, h, 1));
-    q[2] = mask_or(upper, 0x03, third_bit(hmask, h, 2));
-    q[3] = mask_or(upper, 0x0c, third_bit(hmask, h, 3));
-}
-
-/* Nibbles in the first two lines, low then high; pairs of bits on top of them in the third; less 32. */
-static inline void q3_scales(__m512i scale[4], const block *b)
-{
-    const __m512i s0 = line(b, 24), s1 = line(b, 25), s2 = line(b, 26);
-    scale[0] = mask_or(s0, 0x0f, mask(_mm512_slli_epi16(s2, 4), 0x30));
-    scale[1] = mask_or(s1, 0x0f, mask(_mm512_slli_epi16(s2, 2), 0x30));
-    scale[2] = mask_or(_mm512_srli_epi16(s0, 4), 0x0f, mask(s2, 0x30));
-    scale[3] = mask_or(_mm512_srli_epi16(s1, 4), 0x0f, mask(_mm512_srli_epi16(s2, 2), 0x30));
-    for (size_t t = 0; t < 4; t++) scale[t] = _mm512_sub_epi8(scale[t], _mm512_set1_epi8(32));
+    q[0] = rl_bits_or(v, 0x03, third_bit(hmask, h, 0));
+    q[1] = rl_bits_or(v, 0x0c, third_bit(hmask, h, 1));
+    q[2] = rl_bits_or(upper, 0x03, third_bit(hmask, h, 2));
+    q[3] = rl_bits_or(upper, 0x0c, third_bit(hmask, h, 3));
 }
 
 static inline __m512 step_q3_K(__m512 sum, const block *b)
 {
     __m512i scale[4], dot[2];
-    q3_scales(scale, b);
+    rl_q3_open(scale, b->lines + 24 * RL_LINE);
     k_dot(dot, b, scale, signed_byte_of, quants_q3_K);
     const __m512i all = _mm512_add_epi32(dot[0], _mm512_srai_epi32(dot[1], 2));
     const __m512i offset = _mm512_srai_epi32(k_offset(scale, b->s), 6); /* 4 of 256 */
-    return add_scaled(sum, _mm512_sub_epi32(all, offset), _mm512_mul_ps(scales(b->halves), b->d));
+    return add_scaled(sum, _mm512_sub_epi32(all, offset), _mm512_mul_ps(rl_halves(b->halves), b->d));
 }
 
 /* Four bits from ql, two from qh. */
 static inline void quants_q6_K(__m512i q[4], const block *b, size_t h, size_t u)
 {
     const __m512i v0 = line(b, 16 * h + u), v1 = line(b, 16 * h + 8 + u), top = line(b, 32 + 8 * h + u);
-    q[0] = mask_or(v0, 0x0f, mask(_mm512_slli_epi16(top, 4), 0x30));
-    q[1] = mask_or(v1, 0x0f, mask(_mm512_slli_epi16(top, 2), 0x30));
-    q[2] = mask_or(_mm512_srli_epi16(v0, 4), 0x0f, mask(top, 0x30));
-    q[3] = mask_or(_mm512_srli_epi16(v1, 4), 0x0f, mask(_mm512_srli_epi16(top, 2), 0x30));
+    q[0] = rl_bits_or(v0, 0x0f, rl_bits(_mm512_slli_epi16(top, 4), 0x30));
+    q[1] = rl_bits_or(v1, 0x0f, rl_bits(_mm512_slli_epi16(top, 2), 0x30));
+    q[2] = rl_bits_or(_mm512_srli_epi16(v0, 4), 0x0f, rl_bits(top, 0x30));
+    q[3] = rl_bits_or(_mm512_srli_epi16(v1, 4), 0x0f, rl_bits(_mm512_srli_epi16(top, 2), 0x30));
 }
 
 static inline __m512 step_q6_K(__m512 sum, const block *b)
@@ -333,21 +293,21 @@ static inline __m512 step_q6_K(__m512 sum, const block *b)
     k_dot(dot, b, scale, signed_byte_of, quants_q6_K);
     const __m512i offset = _mm512_srai_epi32(k_offset(scale, b->s), 3); /* 32 of 256 */
     return add_scaled(sum, _mm512_sub_epi32(_mm512_add_epi32(dot[0], dot[1]), offset),
-                      _mm512_mul_ps(scales(b->halves), b->d));
+                      _mm512_mul_ps(rl_halves(b->halves), b->d));
 }
 
-/* The kernel of a format: half floats and other lines of a super-block. */
-#define KERNEL(format, halves, lines)                                                                        \
+/* The kernel of a format: a super-block has so many half floats. */
+#define KERNEL(format, halves)                                                                               \
     static void gemv_##format(float *restrict y, const void *restrict w, const void *restrict x, size_t m,   \
                               size_t k)                                                                      \
     {                                                                                                        \
-        gemv_k(y, w, x, m, k, halves, lines, step_##format);                                                 \
+        gemv_k(y, w, x, m, k, sizeof(rl_##format), halves, step_##format);                                   \
     }
-KERNEL(q2_K, 2, 20)
-KERNEL(q3_K, 1, 27)
-KERNEL(q4_K, 2, 35)
-KERNEL(q5_K, 2, 43)
-KERNEL(q6_K, 1, 52)
+KERNEL(q2_K, 2)
+KERNEL(q3_K, 1)
+KERNEL(q4_K, 2)
+KERNEL(q5_K, 2)
+KERNEL(q6_K, 1)
 #undef KERNEL
 
 #define NEEDS (RL_CPU_AVX2 | RL_CPU_AVX512)

@@ -12,27 +12,10 @@
  *
  * With eight rows a register the loops are too long for the core's own lookahead to keep memory busy, so all ask for
  * what comes AHEAD bytes later, wherever that lies: a prefetch cannot fault. */
-#include "base/x86_avx2.h"
+#include "base/panels_avx2.h"
 #include "gemv/gemv.h"
 
-enum { AHEAD = 8192, LINE = 64, HALF = LINE / 2, HALVES = 2 };
-
-/* Eight half floats. */
-static inline __m256 scales(const char *p) { return _mm256_cvtph_ps(_mm_load_si128((const __m128i *)p)); }
-
-/* Four activations to all lanes. */
-static inline __m256i four(const int8_t *q)
-{
-    int32_t x;
-    memcpy(&x, q, sizeof x);
-    return _mm256_set1_epi32(x);
-}
-
-/* Line i, rows 8 h to 8 h + 7. */
-static inline __m256i line(const char *p, size_t i, size_t h)
-{
-    return _mm256_load_si256((const __m256i *)(p + LINE * i + HALF * h));
-}
+enum { AHEAD = 8192, HALF = RL_LINE / 2, HALVES = 2 };
 
 /* The int32 sums of pairs. */
 static inline __m256i widen(__m256i pairs) { return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)); }
@@ -45,9 +28,9 @@ static inline void dot_q8_0(__m256i dot[HALVES], const char *quants, const int8_
 {
     for (size_t h = 0; h < HALVES; h++) dot[h] = _mm256_setzero_si256();
     for (size_t i = 0; i < 8; i++) {
-        const __m256i x = four(q + 4 * i);
+        const __m256i x = rl_to_all256(q + 4 * i);
         for (size_t h = 0; h < HALVES; h++) {
-            const __m256i w = line(quants, i, h);
+            const __m256i w = rl_line256(quants + HALF * h, i);
             const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
             dot[h] = _mm256_add_epi32(dot[h], widen(pairs));
         }
@@ -58,9 +41,9 @@ static inline void dot_nibbles(__m256i dot[HALVES], const char *quants, const in
 {
     for (size_t h = 0; h < HALVES; h++) dot[h] = _mm256_setzero_si256();
     for (size_t i = 0; i < 4; i++) {
-        const __m256i x0 = four(q + 4 * i), x1 = four(q + 16 + 4 * i);
+        const __m256i x0 = rl_to_all256(q + 4 * i), x1 = rl_to_all256(q + 16 + 4 * i);
         for (size_t h = 0; h < HALVES; h++) {
-            const __m256i v = line(quants, i, h), up = _mm256_srli_epi16(v, 4);
+            const __m256i v = rl_line256(quants + HALF * h, i), up = _mm256_srli_epi16(v, 4);
             const __m256i low = _mm256_maddubs_epi16(rl_low_nibbles256(v), x0);
             const __m256i high = _mm256_maddubs_epi16(rl_low_nibbles256(up), x1);
             dot[h] = _mm256_add_epi16(dot[h], _mm256_add_epi16(low, high));
@@ -69,29 +52,18 @@ static inline void dot_nibbles(__m256i dot[HALVES], const char *quants, const in
     for (size_t h = 0; h < HALVES; h++) dot[h] = widen(dot[h]);
 }
 
-/* Bits 4 i to 4 i + 3 of each lane, as 16 or nothing in the lane's four bytes. `i` is a constant once unrolled. */
-static inline __m256i fifth_bits(__m256i bits, size_t i)
-{
-    const __m256i byte = _mm256_add_epi8(
-        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12)),
-        _mm256_set1_epi8((char)(i / 2)));
-    const __m256i one = _mm256_set1_epi32(i % 2 == 0 ? 0x08040201 : (int)0x80402010);
-    const __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(bits, byte), one), one);
-    return _mm256_and_si256(set, _mm256_set1_epi8(16));
-}
-
 /* The line of fifth bits, then four of nibbles. */
 static inline void dot_five_bits(__m256i dot[HALVES], const char *quants, const int8_t *q)
 {
     for (size_t h = 0; h < HALVES; h++) {
-        const __m256i bits = line(quants, 0, h);
+        const __m256i bits = rl_line256(quants + HALF * h, 0);
         __m256i low = _mm256_setzero_si256(), high = low;
         for (size_t i = 0; i < 4; i++) {
-            const __m256i v = line(quants, 1 + i, h), up = _mm256_srli_epi16(v, 4);
-            const __m256i q0 = _mm256_or_si256(rl_low_nibbles256(v), fifth_bits(bits, i));
-            const __m256i q1 = _mm256_or_si256(rl_low_nibbles256(up), fifth_bits(bits, 4 + i));
-            low = _mm256_add_epi16(low, _mm256_maddubs_epi16(q0, four(q + 4 * i)));
-            high = _mm256_add_epi16(high, _mm256_maddubs_epi16(q1, four(q + 16 + 4 * i)));
+            const __m256i v = rl_line256(quants + HALF * h, 1 + i), up = _mm256_srli_epi16(v, 4);
+            const __m256i q0 = _mm256_or_si256(rl_low_nibbles256(v), rl_fifth_bits256(bits, i));
+            const __m256i q1 = _mm256_or_si256(rl_low_nibbles256(up), rl_fifth_bits256(bits, 4 + i));
+            low = _mm256_add_epi16(low, _mm256_maddubs_epi16(q0, rl_to_all256(q + 4 * i)));
+            high = _mm256_add_epi16(high, _mm256_maddubs_epi16(q1, rl_to_all256(q + 16 + 4 * i)));
         }
         dot[h] = _mm256_add_epi32(widen(low), widen(high));
     }
@@ -119,9 +91,9 @@ static inline __attribute__((always_inline)) void add_block(__m256 sum[HALVES], 
     f.dot(dot, quants, a->q + 32 * b);
     for (size_t h = 0; h < HALVES; h++) {
         if (f.offset != 0) dot[h] = _mm256_sub_epi32(dot[h], _mm256_set1_epi32(f.offset * s));
-        const __m256 d = _mm256_mul_ps(scales(halves + HALF / 2 * h), dx);
+        const __m256 d = _mm256_mul_ps(rl_halves256(halves + HALF / 2 * h), dx);
         sum[h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot[h]), d, sum[h]);
-        if (f.minimum) sum[h] = _mm256_fmadd_ps(scales(halves + HALF + HALF / 2 * h), minimum, sum[h]);
+        if (f.minimum) sum[h] = _mm256_fmadd_ps(rl_halves256(halves + HALF + HALF / 2 * h), minimum, sum[h]);
     }
 }
 
@@ -137,18 +109,18 @@ static inline __attribute__((always_inline)) void gemv_blocks(float *restrict y,
                                                               blocks_of f)
 {
     const rl_act_view a = rl_act_open(RL_ACT_Q8, x, k);
-    const size_t blocks = k / 32, group = f.minimum ? 1 : 2, group_bytes = LINE + group * f.quants;
+    const size_t blocks = k / 32, group = f.minimum ? 1 : 2, group_bytes = RL_LINE + group * f.quants;
     const char *p = w;
     for (size_t first = 0; first < m; first += RL_PANEL_ROWS) {
         __m256 sum[HALVES] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
         size_t b = 0;
         for (; b + group <= blocks; b += group, p += group_bytes) {
-            rl_prefetch(p + AHEAD, LINE);
+            rl_prefetch(p + AHEAD, RL_LINE);
             for (size_t i = 0; i < group; i++)
-                add_block(sum, p + LINE / 2 * i, p + LINE + f.quants * i, &a, b + i, f);
+                add_block(sum, p + RL_LINE / 2 * i, p + RL_LINE + f.quants * i, &a, b + i, f);
         }
         if (b < blocks) { /* the group's second block is not the row's */
-            add_block(sum, p, p + LINE, &a, b, f);
+            add_block(sum, p, p + RL_LINE, &a, b, f);
             p += group_bytes;
         }
         store(y + first, m - first, sum);
@@ -157,56 +129,36 @@ static inline __attribute__((always_inline)) void gemv_blocks(float *restrict y,
 
 static void gemv_q8_0(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_blocks(y, w, x, m, k, (blocks_of){8 * LINE, false, 0, dot_q8_0});
+    gemv_blocks(y, w, x, m, k, (blocks_of){8 * RL_LINE, false, 0, dot_q8_0});
 }
 
 static void gemv_q4_0(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_blocks(y, w, x, m, k, (blocks_of){4 * LINE, false, 8, dot_nibbles});
+    gemv_blocks(y, w, x, m, k, (blocks_of){4 * RL_LINE, false, 8, dot_nibbles});
 }
 
 static void gemv_q4_1(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_blocks(y, w, x, m, k, (blocks_of){4 * LINE, true, 0, dot_nibbles});
+    gemv_blocks(y, w, x, m, k, (blocks_of){4 * RL_LINE, true, 0, dot_nibbles});
 }
 
 static void gemv_q5_0(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_blocks(y, w, x, m, k, (blocks_of){5 * LINE, false, 16, dot_five_bits});
+    gemv_blocks(y, w, x, m, k, (blocks_of){5 * RL_LINE, false, 16, dot_five_bits});
 }
 
 static void gemv_q5_1(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_blocks(y, w, x, m, k, (blocks_of){5 * LINE, true, 0, dot_five_bits});
+    gemv_blocks(y, w, x, m, k, (blocks_of){5 * RL_LINE, true, 0, dot_five_bits});
 }
 
 /* ---- f32, f16, bf16: a column of sixteen rows times one activation, four sums a half ---- */
 
 enum { GROUP = 32, SUMS = 4 };
 
-/* Column j of a group, rows 8 h to 8 h + 7. */
-typedef __m256 column_fn(const char *group, size_t j, size_t h);
-
-static inline __m256 column_f32(const char *group, size_t j, size_t h)
-{
-    return _mm256_load_ps((const float *)(const void *)(group + LINE * j + HALF * h));
-}
-
-static inline __m256 column_f16(const char *group, size_t j, size_t h)
-{
-    return scales(group + LINE / 2 * j + HALF / 2 * h);
-}
-
-static inline __m256 column_bf16(const char *group, size_t j, size_t h)
-{
-    const __m256i pair = line(group, j / 2, h); /* the even column in the lower half of each lane */
-    return _mm256_castsi256_ps(j % 2 == 0 ? _mm256_slli_epi32(pair, 16)
-                                          : _mm256_and_si256(pair, _mm256_set1_epi32((int)0xffff0000)));
-}
-
 static inline __attribute__((always_inline)) void gemv_float(float *restrict y, const void *restrict w,
                                                              const void *restrict x, size_t m, size_t k,
-                                                             size_t size, column_fn *column)
+                                                             size_t size, rl_column256_fn *column)
 {
     const size_t group_bytes = GROUP * RL_PANEL_ROWS * size;
     const char *p = w;
@@ -241,17 +193,17 @@ static inline __attribute__((always_inline)) void gemv_float(float *restrict y, 
 
 static void gemv_f32(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_float(y, w, x, m, k, sizeof(float), column_f32);
+    gemv_float(y, w, x, m, k, sizeof(float), rl_column256_f32);
 }
 
 static void gemv_f16(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_float(y, w, x, m, k, sizeof(rl_f16), column_f16);
+    gemv_float(y, w, x, m, k, sizeof(rl_f16), rl_column256_f16);
 }
 
 static void gemv_bf16(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_float(y, w, x, m, k, sizeof(rl_bf16), column_bf16);
+    gemv_float(y, w, x, m, k, sizeof(rl_bf16), rl_column256_bf16);
 }
 
 static const rl_gemv rows[] = {

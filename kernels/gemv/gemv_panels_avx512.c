@@ -21,28 +21,15 @@
  *
  * Every row is computed by the same instructions wherever it lies; the last panel's missing rows are computed and not
  * stored. */
-#include "base/x86_avx512.h"
+#include "base/panels_avx512.h"
 #include "gemv/gemv.h"
 
-enum { AHEAD = 8192, LINE = 64 };
-
-/* Sixteen half floats. */
-static inline __m512 scales(const char *p) { return _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)p)); }
-
-/* Four activations to all lanes. */
-static inline __m512i four(const int8_t *q)
-{
-    int32_t x;
-    memcpy(&x, q, sizeof x);
-    return _mm512_set1_epi32(x);
-}
-
-static inline __m512i line(const char *p, size_t i) { return _mm512_load_si512(p + LINE * i); }
+enum { AHEAD = 8192 };
 
 /* A line for two uses. Left to itself GCC loads it in each of them, and loads are what is scarce. */
 static inline __m512i kept_line(const char *p, size_t i)
 {
-    __m512i v = line(p, i);
+    __m512i v = rl_line(p, i);
     __asm__("" : "+v"(v));
     return v;
 }
@@ -56,8 +43,9 @@ static inline __m512i dot_q8_0(const char *quants, const int8_t *q, __m512i sum)
     const __m512i flip = _mm512_set1_epi8((char)0x80);
     __m512i odd = _mm512_setzero_si512();
     for (size_t i = 0; i < 8; i += 2) {
-        sum = _mm512_dpbusd_epi32(sum, _mm512_xor_si512(line(quants, i), flip), four(q + 4 * i));
-        odd = _mm512_dpbusd_epi32(odd, _mm512_xor_si512(line(quants, i + 1), flip), four(q + 4 * i + 4));
+        sum = _mm512_dpbusd_epi32(sum, _mm512_xor_si512(rl_line(quants, i), flip), rl_to_all(q + 4 * i));
+        odd = _mm512_dpbusd_epi32(odd, _mm512_xor_si512(rl_line(quants, i + 1), flip),
+                                  rl_to_all(q + 4 * i + 4));
     }
     return _mm512_add_epi32(sum, odd);
 }
@@ -68,33 +56,22 @@ static inline __m512i dot_nibbles(const char *quants, const int8_t *q, __m512i s
     __m512i sixteenfold = _mm512_setzero_si512();
     for (size_t i = 0; i < 4; i++) {
         const __m512i v = kept_line(quants, i);
-        sum = _mm512_dpbusd_epi32(sum, _mm512_and_si512(v, low), four(q + 4 * i));
-        sixteenfold = _mm512_dpbusd_epi32(sixteenfold, _mm512_and_si512(v, high), four(q + 16 + 4 * i));
+        sum = _mm512_dpbusd_epi32(sum, _mm512_and_si512(v, low), rl_to_all(q + 4 * i));
+        sixteenfold = _mm512_dpbusd_epi32(sixteenfold, _mm512_and_si512(v, high), rl_to_all(q + 16 + 4 * i));
     }
     return _mm512_add_epi32(sum, _mm512_srai_epi32(sixteenfold, 4));
-}
-
-/* Bits 4 i to 4 i + 3 of each lane, as 16 or nothing added to the lane's four bytes. `i` is a constant once unrolled. */
-static inline __m512i with_fifth_bits(__m512i nibbles, __m512i bits, size_t i)
-{
-    const __m512i byte = _mm512_add_epi8(
-        _mm512_broadcast_i32x4(_mm_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12)),
-        _mm512_set1_epi8((char)(i / 2)));
-    const __m512i test = _mm512_set1_epi32(i % 2 == 0 ? 0x08040201 : (int)0x80402010);
-    const __mmask64 set = _mm512_test_epi8_mask(_mm512_shuffle_epi8(bits, byte), test);
-    return _mm512_mask_add_epi8(nibbles, set, nibbles, _mm512_set1_epi8(16));
 }
 
 /* The line of fifth bits, then four of nibbles. */
 static inline __m512i dot_five_bits(const char *quants, const int8_t *q, __m512i sum)
 {
-    const __m512i low = _mm512_set1_epi8(0x0f), bits = line(quants, 0);
+    const __m512i low = _mm512_set1_epi8(0x0f), bits = rl_line(quants, 0);
     __m512i upper = _mm512_setzero_si512();
     for (size_t i = 0; i < 4; i++) {
         const __m512i v = kept_line(quants, 1 + i);
         const __m512i q0 = _mm512_and_si512(v, low), q1 = _mm512_and_si512(_mm512_srli_epi16(v, 4), low);
-        sum = _mm512_dpbusd_epi32(sum, with_fifth_bits(q0, bits, i), four(q + 4 * i));
-        upper = _mm512_dpbusd_epi32(upper, with_fifth_bits(q1, bits, 4 + i), four(q + 16 + 4 * i));
+        sum = _mm512_dpbusd_epi32(sum, rl_with_fifth_bits(q0, bits, i), rl_to_all(q + 4 * i));
+        upper = _mm512_dpbusd_epi32(upper, rl_with_fifth_bits(q1, bits, 4 + i), rl_to_all(q + 16 + 4 * i));
     }
     return _mm512_add_epi32(sum, upper);
 }
@@ -120,9 +97,9 @@ add_block(__m512 sum, const char *halves, const char *quants, const rl_act_view 
     /* s fits a word of its lane, so that one madd multiplies it */
     const __m512i start = _mm512_madd_epi16(_mm512_set1_epi32(s), _mm512_set1_epi32(-f.offset & 0xffff));
     const __m512 dot = _mm512_cvtepi32_ps(f.dot(quants, a->q + 32 * b, start));
-    sum = _mm512_fmadd_ps(dot, _mm512_mul_ps(scales(halves), dx), sum);
+    sum = _mm512_fmadd_ps(dot, _mm512_mul_ps(rl_halves(halves), dx), sum);
     if (!f.minimum) return sum;
-    return _mm512_fmadd_ps(scales(halves + LINE / 2), _mm512_mul_ps(dx, _mm512_set1_ps((float)s)), sum);
+    return _mm512_fmadd_ps(rl_halves(halves + RL_LINE / 2), _mm512_mul_ps(dx, _mm512_set1_ps((float)s)), sum);
 }
 
 static inline __attribute__((always_inline)) void gemv_blocks(float *restrict y, const void *restrict w,
@@ -130,18 +107,18 @@ static inline __attribute__((always_inline)) void gemv_blocks(float *restrict y,
                                                               blocks_of f)
 {
     const rl_act_view a = rl_act_open(RL_ACT_Q8, x, k);
-    const size_t blocks = k / 32, group = f.minimum ? 1 : 2, group_bytes = LINE + group * f.quants;
+    const size_t blocks = k / 32, group = f.minimum ? 1 : 2, group_bytes = RL_LINE + group * f.quants;
     const char *p = w;
     for (size_t first = 0; first < m; first += RL_PANEL_ROWS) {
         __m512 sum = _mm512_setzero_ps();
         size_t b = 0;
         for (; b + group <= blocks; b += group, p += group_bytes) {
-            if (f.prefetch) rl_prefetch(p + AHEAD, LINE);
+            if (f.prefetch) rl_prefetch(p + AHEAD, RL_LINE);
             for (size_t i = 0; i < group; i++)
-                sum = add_block(sum, p + LINE / 2 * i, p + LINE + f.quants * i, &a, b + i, f);
+                sum = add_block(sum, p + RL_LINE / 2 * i, p + RL_LINE + f.quants * i, &a, b + i, f);
         }
         if (b < blocks) { /* the group's second block is not the row's */
-            sum = add_block(sum, p, p + LINE, &a, b, f);
+            sum = add_block(sum, p, p + RL_LINE, &a, b, f);
             p += group_bytes;
         }
         _mm512_mask_storeu_ps(y + first, rl_mask16(m - first), sum);
@@ -150,48 +127,36 @@ static inline __attribute__((always_inline)) void gemv_blocks(float *restrict y,
 
 static void gemv_q8_0(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_blocks(y, w, x, m, k, (blocks_of){8 * LINE, false, 128, false, dot_q8_0});
+    gemv_blocks(y, w, x, m, k, (blocks_of){8 * RL_LINE, false, 128, false, dot_q8_0});
 }
 
 static void gemv_q4_0(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_blocks(y, w, x, m, k, (blocks_of){4 * LINE, false, 8, true, dot_nibbles});
+    gemv_blocks(y, w, x, m, k, (blocks_of){4 * RL_LINE, false, 8, true, dot_nibbles});
 }
 
 static void gemv_q4_1(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_blocks(y, w, x, m, k, (blocks_of){4 * LINE, true, 0, true, dot_nibbles});
+    gemv_blocks(y, w, x, m, k, (blocks_of){4 * RL_LINE, true, 0, true, dot_nibbles});
 }
 
 static void gemv_q5_0(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_blocks(y, w, x, m, k, (blocks_of){5 * LINE, false, 16, true, dot_five_bits});
+    gemv_blocks(y, w, x, m, k, (blocks_of){5 * RL_LINE, false, 16, true, dot_five_bits});
 }
 
 static void gemv_q5_1(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_blocks(y, w, x, m, k, (blocks_of){5 * LINE, true, 0, true, dot_five_bits});
+    gemv_blocks(y, w, x, m, k, (blocks_of){5 * RL_LINE, true, 0, true, dot_five_bits});
 }
 
 /* ---- f32, f16, bf16: a column of sixteen rows times one activation, eight sums to hide the latency of the add ---- */
 
 enum { GROUP = 32, SUMS = 8 };
 
-/* Column j of a group. */
-typedef __m512 column_fn(const char *group, size_t j);
-
-static inline __m512 column_f32(const char *group, size_t j) { return _mm512_load_ps(group + LINE * j); }
-static inline __m512 column_f16(const char *group, size_t j) { return scales(group + LINE / 2 * j); }
-static inline __m512 column_bf16(const char *group, size_t j)
-{
-    const __m512i pair = line(group, j / 2); /* the even column in the lower half of each lane */
-    return _mm512_castsi512_ps(j % 2 == 0 ? _mm512_slli_epi32(pair, 16)
-                                          : _mm512_and_si512(pair, _mm512_set1_epi32((int)0xffff0000)));
-}
-
 static inline __attribute__((always_inline)) void gemv_float(float *restrict y, const void *restrict w,
                                                              const void *restrict x, size_t m, size_t k,
-                                                             size_t size, column_fn *column)
+                                                             size_t size, rl_column_fn *column)
 {
     const size_t group_bytes = GROUP * RL_PANEL_ROWS * size;
     const char *p = w;
@@ -215,17 +180,17 @@ static inline __attribute__((always_inline)) void gemv_float(float *restrict y, 
 
 static void gemv_f32(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_float(y, w, x, m, k, sizeof(float), column_f32);
+    gemv_float(y, w, x, m, k, sizeof(float), rl_column_f32);
 }
 
 static void gemv_f16(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_float(y, w, x, m, k, sizeof(rl_f16), column_f16);
+    gemv_float(y, w, x, m, k, sizeof(rl_f16), rl_column_f16);
 }
 
 static void gemv_bf16(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_float(y, w, x, m, k, sizeof(rl_bf16), column_bf16);
+    gemv_float(y, w, x, m, k, sizeof(rl_bf16), rl_column_bf16);
 }
 
 #define NEEDS (RL_CPU_AVX2 | RL_CPU_AVX512)

@@ -37,7 +37,7 @@ static inline void rl_quads_store(float *y, const float32x4_t sum[RL_QUADS], siz
 }
 
 /* A kernel of the family, but for what are constants where it is called, and inlined: the format, a block's bytes and
- * its 2-byte units, and the step. A group has two blocks where `halves` is odd; of the last, the row may lack the second. */
+ * its 2-byte units, and the step. */
 static inline __attribute__((always_inline)) void rl_gemv_quads(float *restrict y, const void *restrict w,
                                                                 const void *restrict x, size_t m, size_t k,
                                                                 rl_format format, size_t bytes, size_t halves,
@@ -46,18 +46,17 @@ static inline __attribute__((always_inline)) void rl_gemv_quads(float *restrict 
     const rl_act act = rl_act_for(format);
     const rl_act_view a = rl_act_open(act, x, k);
     const size_t elems = rl_act_block(act), sums = act == RL_ACT_Q8 ? sizeof(int32_t) : 16 * sizeof(int16_t);
-    const size_t group = 1 + halves % 2, head = halves * RL_HALVES_BYTES;
-    const size_t lines = RL_PANEL_ROWS * bytes - head, panel_bytes = rl_panel_bytes(format, k);
+    const size_t panel_bytes = rl_panel_bytes(format, k);
     for (size_t first = 0; first < m; first += RL_PANEL_ROWS) {
         const char *panel = (const char *)w + first / RL_PANEL_ROWS * panel_bytes;
         float32x4_t sum[RL_QUADS];
         for (size_t j = 0; j < RL_QUADS; j++) sum[j] = vdupq_n_f32(0);
         for (size_t b = 0; b < k / elems; b++) {
-            const char *at = panel + b / group * group * (head + lines);
-            const char *d = at + b % group * head, *line = at + group * head + b % group * lines;
+            const rl_panel_place at = rl_panel_at(panel, bytes, halves, b);
             for (size_t j = 0; j < RL_QUADS; j++)
-                step(&sum[j], &(rl_quad){(const rl_f16 *)d + 4 * j, (const uint8_t *)line + 16 * j,
-                                         a.q + b * elems, a.d[b], (const char *)a.s + b * sums});
+                step(&sum[j],
+                     &(rl_quad){(const rl_f16 *)at.halves + 4 * j, (const uint8_t *)at.lines + 16 * j,
+                                a.q + b * elems, a.d[b], (const char *)a.s + b * sums});
         }
         rl_quads_store(y + first, sum, m - first);
     }

@@ -17,7 +17,7 @@
  *   quantize_q8k  ... or for 256, with sums of 16
  *   argmax        the place of the first of the largest; NaNs are passed over (nothing but NaNs: 0); n >= 1
  *   exp_sum       the sum of exp((x[i] - max) / temperature), which NaNs add nothing to: what top-p is a part of
- *                 max finite and none above it; temperature > 0
+ *                 max: the largest of x, finite; temperature > 0
  *
  * Precision against exact arithmetic on the same input, with E = FLT_EPSILON:
  *   rmsnorm       |dy| <= (n / 4 + 4) E |y| + 2^-126
@@ -28,7 +28,7 @@
  *   quantisers    the scalar kernel's bits; |x - d q| <= (1/2 + 2^-14) |d|, or |x| < RL_ACT_TINY and d = 0;
  *                 a block with a value that is not finite becomes void (base/act.h)
  *   argmax        exact
- *   exp_sum       |ds| <= (n / 2 + 32) E s, n up to 2^31
+ *   exp_sum       |ds| <= (n / 2 + 32) E s + n 2^-125, n up to 2^31
  * The derivations stand in tests/test_ops.c. Errors: none at run time. */
 #ifndef RL_OPS_H
 #define RL_OPS_H

@@ -8,8 +8,6 @@
 #include "base/x86_avx512.h"
 #include "quant/quantize.h"
 
-static inline __m512 magnitude(__m512 v) { return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), v); }
-
 static void quantize_f16(void *restrict y, const float *restrict x, size_t n)
 {
     rl_f16 *h = y;
@@ -43,7 +41,7 @@ static inline __m512i nearest(__m512 v)
     const __m512 sign = _mm512_and_ps(v, _mm512_set1_ps(-0.0f)), most = _mm512_set1_ps(127);
     const __m512i whole =
         _mm512_cvttps_epi32(_mm512_add_ps(v, _mm512_or_ps(sign, _mm512_set1_ps(0x1.fffffep-2f))));
-    const __mmask16 inside = _mm512_cmp_ps_mask(magnitude(v), most, _CMP_LT_OQ);
+    const __mmask16 inside = _mm512_cmp_ps_mask(_mm512_abs_ps(v), most, _CMP_LT_OQ);
     const __mmask16 above = _mm512_cmp_ps_mask(v, most, _CMP_GE_OQ);
     const __m512i end = _mm512_mask_blend_epi32(above, _mm512_set1_epi32(-127), _mm512_set1_epi32(127));
     return _mm512_mask_blend_epi32(inside, end, whole);
@@ -53,7 +51,7 @@ static void quantize_q8_0(void *restrict y, const float *restrict x, size_t n)
 {
     for (rl_q8_0 *b = y, *end = b + n / RL_QK; b < end; b++, x += RL_QK) {
         const __m512 v[2] = {_mm512_loadu_ps(x), _mm512_loadu_ps(x + 16)};
-        const float d = rl_max_ps(_mm512_max_ps(magnitude(v[0]), magnitude(v[1]))) / 127;
+        const float d = rl_max_ps(_mm512_max_ps(_mm512_abs_ps(v[0]), _mm512_abs_ps(v[1]))) / 127;
         const __m512 inverse = _mm512_set1_ps(d != 0 ? 1 / d : 0);
         b->d = rl_f32_to_f16(d);
         for (size_t i = 0; i < 2; i++)
