@@ -205,7 +205,7 @@ static rates rates_of(double centre, double sigma, bool heavy, size_t runs)
     size_t looks[RL_LOOKS];
     rl_looks(looks, 1, 0.05);
     for (size_t run = 0; run < runs; run++) {
-        double g[64];
+        double g[RL_BLOCKS_MAX];
         size_t n = 0;
         rl_paired_row row = rl_paired_begin();
         row.g = g;
@@ -267,8 +267,8 @@ static void summaries_have_the_median_its_interval_and_the_strays(void **state)
     near("ratio", s.ratio, 1);
     near("slower", s.slower, 0.5);
     assert_int_equal(s.outliers, 0);
-    /* the 10th value: P(fewer than 10 of 35 heads) = 0.00299 <= 0.05 / 4 / 2 < 0.00834 = P(fewer than 11) */
-    assert_true(rl_sign_p(35, 26) <= 0.00625 && rl_sign_p(35, 25) > 0.00625);
+    /* the 10th value: P(fewer than 10 of 35 heads) = 0.00299 <= 0.05 / 6 / 2 < 0.00834 = P(fewer than 11) */
+    assert_true(rl_sign_p(35, 26) <= 0.05 / RL_LOOKS / 2 && rl_sign_p(35, 25) > 0.05 / RL_LOOKS / 2);
     near("low", s.low, exp(-0.008));
     near("high", s.high, exp(0.008));
     for (size_t i = 0; i < 35; i++)
