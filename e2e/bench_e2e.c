@@ -4,13 +4,13 @@
  *   tg<N>    one iteration makes N tokens, one after another, after a context of `depth`
  *   ttft<N>  from a prompt's text to the first token's id: tokenizing, N tokens or so of prefill, one choice;
  *            load_ms beside it is what comes before: opening the file and the decoder, which packs the weights
- * Timed with the decoder open and its weights packed, or with --no-pack in rows, which is part of the name; tokens are fixed, so that every run
- * does the same work. tg reads every weight once a token: its bytes are those, a percentage of the read bandwidth
- * measured around it. pp is a percentage of the peak of the byte multiply-add; only its last token passes through the
- * output matrix. The name has the tier that was asked
- * for, isa and label have the tier and the kernel by which this decoder multiplies by most of the weights. Verified:
- * the logits of two tokens by the very decoder that is timed, with its threads, taken as the case takes them, against
- * those by the scalar kernels on one, from the file's rows. */
+ * Timed with the decoder open and its weights packed, or with --no-pack in rows, which is part of the name;
+ * tokens are fixed, so that every run does the same work. tg reads every weight once a token: its bytes are
+ * those, a percentage of the read bandwidth measured around it. pp is a percentage of the peak of the byte
+ * multiply-add; only its last token passes through the output matrix. The name has the tier that was asked
+ * for, isa and label have the tier and the kernel by which this decoder multiplies by most of the weights.
+ * Verified: the logits of two tokens by the very decoder that is timed, with its threads, taken as the case
+ * takes them, against those by the scalar kernels on one, from the file's rows. */
 #include "base/mem.h"
 #include "decoder.h"
 #include "gemv/gemv.h"
