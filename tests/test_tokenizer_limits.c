@@ -77,9 +77,9 @@ static void kernels_stay_inside_text_scratch_and_ids(void **state)
             memcpy(in.data, text, n_bytes);
             util_guard scratch = util_guard_after(rl_round_up(kern->scratch_bytes(tok, n_bytes), RL_LINE));
             rl_tokenizer_work work = {0};
-            const size_t n = kern->encode(tok, scratch.data, in.data, n_bytes, NULL, 0, &work);
+            const size_t n = kern->encode(tok, scratch.data, in.data, n_bytes, true, NULL, 0, &work);
             util_guard ids = util_guard_after(n * sizeof(uint32_t));
-            assert_int_equal(kern->encode(tok, scratch.data, in.data, n_bytes, ids.data, n, &work), n);
+            assert_int_equal(kern->encode(tok, scratch.data, in.data, n_bytes, true, ids.data, n, &work), n);
             util_guard_free(&ids);
             util_guard_free(&scratch);
             util_guard_free(&in);
@@ -108,7 +108,7 @@ static void the_heap_never_outgrows_its_scratch(void **state)
     util_guard scratch = util_guard_after(rl_round_up(heap->scratch_bytes(tok, BYTES), RL_LINE));
     rl_tokenizer_work work = {0};
     uint32_t id;
-    assert_int_equal(heap->encode(tok, scratch.data, text, BYTES, &id, 1, &work), 1);
+    assert_int_equal(heap->encode(tok, scratch.data, text, BYTES, false, &id, 1, &work), 1);
     assert_int_equal(id, v.vocab.n - 1);
     assert_int_equal(work.merges, 2 * SIDE);
     util_guard_free(&scratch);

@@ -32,11 +32,10 @@ unsigned rl_tokenizer_flags(const rl_tokenizer *tok)
     return (tok->add_bos ? RL_ENCODE_BOS : 0u) | (tok->add_eos ? RL_ENCODE_EOS : 0u);
 }
 
-size_t rl_tokenizer_normalize(const rl_tokenizer *tok, const char *restrict text, size_t n_bytes,
-                              char *restrict out)
+size_t rl_tokenizer_normalize(const char *restrict text, size_t n_bytes, bool prefix, char *restrict out)
 {
     char *end = out;
-    if (n_bytes > 0 && tok->add_space_prefix) {
+    if (n_bytes > 0 && prefix) {
         memcpy(end, RL_SPACE_MARK, 3);
         end += 3;
     }
@@ -126,6 +125,11 @@ void rl_tokenizer_ctx_close(rl_tokenizer_ctx *ctx)
     rl_free(ctx);
 }
 
+void rl_tokenizer_ctx_forget(rl_tokenizer_ctx *ctx)
+{
+    if (ctx->kernel->forget != NULL) ctx->kernel->forget(ctx->tok, ctx->scratch);
+}
+
 rl_tokenizer_work rl_tokenizer_ctx_work(const rl_tokenizer_ctx *ctx) { return ctx->work; }
 
 /* ---- Encoding ---- */
@@ -147,7 +151,7 @@ static uint32_t next_special(const rl_tokenizer *tok, const char *text, size_t n
 static void encode_plain(rl_tokenizer_ctx *ctx, const char *text, size_t n_bytes, rl_id_sink *sink)
 {
     const size_t used = sink->n < sink->max ? sink->n : sink->max;
-    sink->n += ctx->kernel->encode(ctx->tok, ctx->scratch, text, n_bytes,
+    sink->n += ctx->kernel->encode(ctx->tok, ctx->scratch, text, n_bytes, ctx->tok->add_space_prefix,
                                    sink->ids != NULL ? sink->ids + used : NULL, sink->max - used, &ctx->work);
 }
 

@@ -24,6 +24,18 @@
 
 /* ---- The vocabulary: plain data, borrowed from whoever read the file ---- */
 
+/* Whose ids they are, where these three differ: special pieces spelled out in the text, and bytes that are no
+ * UTF-8. What lies between two special pieces is a section.
+ *   HF             pieces of RL_ENCODE_SPECIAL and user-defined ones are found in the text, leftmost and longest;
+ *                  every section is encoded on its own, with a U+2581 before it. `normalized` pieces are looked for
+ *                  after that, in the section as it stands with its U+2581, and no U+2581 comes after them.
+ *                  Stray bytes as SentencePiece has them (its own strings cannot have any)
+ *   SENTENCEPIECE  user-defined pieces as point 2 below has it; RL_ENCODE_SPECIAL is an error, for it never does that
+ *   LLAMA_CPP      as HF, but the longest piece is looked for first in all of the text, then the next, and
+ *                  `normalized` says nothing; a byte that begins no character takes as many bytes with it as its
+ *                  first four bits announce (C, D: 2, E: 3, F: 4), and each gives its byte piece */
+typedef enum { RL_MODE_HF, RL_MODE_SENTENCEPIECE, RL_MODE_LLAMA_CPP } rl_tokenizer_mode;
+
 /* The numbers are those of SentencePiece's model and of tokenizer.ggml.token_type. */
 typedef enum {
     RL_PIECE_NORMAL = 1,
@@ -39,7 +51,13 @@ typedef struct {
     uint32_t bytes;
     float score; /* higher merges first */
     int32_t type;
+    bool normalized; /* control, unknown and user-defined ones in mode HF: see there */
 } rl_piece;
+
+/* Two pieces that merge to the one which their texts spell together. */
+typedef struct {
+    uint32_t left, right;
+} rl_merge_rule;
 
 typedef struct {
     const rl_piece *pieces; /* borrowed; the id is the index */
@@ -48,6 +66,9 @@ typedef struct {
     bool has_bos, has_eos, has_unk;
     bool add_bos, add_eos; /* what callers who follow the file ask for: see rl_tokenizer_flags */
     bool add_space_prefix;
+    rl_tokenizer_mode mode;
+    const rl_merge_rule *merges; /* borrowed; NULL: the scores say what merges when. Else nothing but these merge, */
+    size_t n_merges;             /* the first first, and scores say nothing */
 } rl_vocab;
 
 enum { RL_VOCAB_MAX = 1 << 24, RL_PIECE_BYTES_MAX = 512 };
@@ -82,14 +103,16 @@ typedef struct {
 } rl_tokenizer_work;
 
 /* Encodes one text, points 1 to 4 above.
- *   scratch  scratch_bytes(tok, n_bytes) bytes, RL_LINE aligned; its contents do not matter
+ *   scratch  scratch_bytes(tok, n_bytes) bytes, RL_LINE aligned; zeroed, or as an earlier call with the same
+ *            tok left it (of other lengths, too)
  *   text     [n_bytes], n_bytes <= max_bytes of the row; overlaps neither scratch nor ids
+ *   prefix   whether a U+2581 stands before it (where n_bytes > 0)
  *   ids      [max_ids] overwritten from the front; may be NULL where max_ids is 0
  * Returns how many ids the text has; no more than max_ids were written. Adds to *work. Reads no byte past
  * text. Errors: none at run time. */
 typedef size_t rl_tokenizer_encode_fn(const rl_tokenizer *tok, void *restrict scratch,
-                                      const char *restrict text, size_t n_bytes, uint32_t *restrict ids,
-                                      size_t max_ids, rl_tokenizer_work *restrict work);
+                                      const char *restrict text, size_t n_bytes, bool prefix,
+                                      uint32_t *restrict ids, size_t max_ids, rl_tokenizer_work *restrict work);
 
 typedef struct {
     rl_kernel base;
@@ -98,6 +121,7 @@ typedef struct {
     /* For texts of up to n_bytes <= max_bytes; 0 where that is more than a size_t. */
     size_t (*scratch_bytes)(const rl_tokenizer *tok, size_t n_bytes);
     rl_tokenizer_encode_fn *encode;
+    void (*forget)(const rl_tokenizer *tok, void *scratch); /* makes zeroed scratch, or used, as new; NULL: needless */
 } rl_tokenizer_kernel;
 
 /* The best kernel of a variant (NULL: of all of them) that a CPU mask can run; NULL where there is none. */
@@ -142,6 +166,10 @@ void rl_tokenizer_ctx_close(rl_tokenizer_ctx *ctx); /* NULL is fine */
  * RL_ERR_MEMORY, RL_ERR_UNSUPPORTED as above. */
 rl_status rl_tokenizer_encode(rl_tokenizer_ctx *ctx, const char *text, size_t n_bytes, unsigned flags,
                               uint32_t *ids, size_t max_ids, size_t *n_ids, rl_error *err);
+
+/* A kernel may keep, in its scratch memory, what it found out about words, so that it is faster when they come again:
+ * this makes it forget. Ids never depend on it. */
+void rl_tokenizer_ctx_forget(rl_tokenizer_ctx *ctx);
 
 /* The work of all texts encoded since the context was opened. */
 rl_tokenizer_work rl_tokenizer_ctx_work(const rl_tokenizer_ctx *ctx);

@@ -181,10 +181,11 @@ static void put_symbol(const state *s, rl_id_sink *sink, uint32_t symbol)
 }
 
 static size_t encode(const rl_tokenizer *tok, void *restrict scratch, const char *restrict text,
-                     size_t n_bytes, uint32_t *restrict ids, size_t max_ids, rl_tokenizer_work *restrict work)
+                     size_t n_bytes, bool prefix, uint32_t *restrict ids, size_t max_ids,
+                     rl_tokenizer_work *restrict work)
 {
     state s = lay_out(tok, scratch, n_bytes);
-    const uint32_t n = split(&s, rl_tokenizer_normalize(tok, text, n_bytes, s.text));
+    const uint32_t n = split(&s, rl_tokenizer_normalize(text, n_bytes, prefix, s.text));
     merge_all(&s, n);
     rl_id_sink sink = {.ids = ids, .max = max_ids};
     for (uint32_t i = n > 0 ? 0 : NONE; i != NONE; i = s.nodes[i].next)

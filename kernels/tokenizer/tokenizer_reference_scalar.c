@@ -91,12 +91,13 @@ static void put_text(const state *s, rl_id_sink *sink, const char *text, size_t 
 }
 
 static size_t encode(const rl_tokenizer *tok, void *restrict scratch, const char *restrict text,
-                     size_t n_bytes, uint32_t *restrict ids, size_t max_ids, rl_tokenizer_work *restrict work)
+                     size_t n_bytes, bool prefix, uint32_t *restrict ids, size_t max_ids,
+                     rl_tokenizer_work *restrict work)
 {
     state s = {.tok = tok, .cut = scratch};
     s.part = (stretch *)(s.cut + tok->n);
     s.text = (char *)(s.part + n_bytes + 1);
-    split(&s, rl_tokenizer_normalize(tok, text, n_bytes, s.text));
+    split(&s, rl_tokenizer_normalize(text, n_bytes, prefix, s.text));
     work->symbols += s.n;
     for (size_t i = 0; i + 1 < s.n; i++) note_cut(&s, i);
     while (merge_best(&s)) work->merges++;

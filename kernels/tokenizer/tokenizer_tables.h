@@ -67,8 +67,7 @@ uint32_t rl_tokenizer_lookup(const rl_tokenizer *tok, rl_piece_class class, cons
 uint32_t rl_tokenizer_longest(const rl_tokenizer *tok, unsigned types, const char *text, size_t n_bytes);
 
 /* Point 1 of encoding: writes at most 3 * (n_bytes + 1) bytes of well-formed UTF-8, returns how many. */
-size_t rl_tokenizer_normalize(const rl_tokenizer *tok, const char *restrict text, size_t n_bytes,
-                              char *restrict out);
+size_t rl_tokenizer_normalize(const char *restrict text, size_t n_bytes, bool prefix, char *restrict out);
 
 /* Point 2: the user-defined piece that normalized text [n_bytes > 0] begins with, else RL_SYMBOL_NONE. */
 static inline uint32_t rl_tokenizer_user_defined(const rl_tokenizer *tok, const char *text, size_t n_bytes)
