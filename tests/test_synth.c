@@ -47,7 +47,8 @@ static int setup(void **state)
                                   i == 0             ? RL_PIECE_UNKNOWN
                                   : i < 3            ? RL_PIECE_CONTROL
                                   : i < FIRST_NORMAL ? RL_PIECE_BYTE
-                                                     : RL_PIECE_NORMAL};
+                                                     : RL_PIECE_NORMAL,
+                                  false};
     }
     f->vocab = (rl_vocab){.pieces = f->pieces,
                           .n = N_PIECES,

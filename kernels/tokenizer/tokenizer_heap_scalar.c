@@ -197,6 +197,6 @@ static size_t encode(const rl_tokenizer *tok, void *restrict scratch, const char
 }
 
 static const rl_tokenizer_kernel rows[] = {
-    {{"tokenizer_heap_scalar", RL_SCALAR, 0}, "heap", MAX_BYTES, scratch_bytes, encode},
+    {{"tokenizer_heap_scalar", RL_SCALAR, 0}, "heap", MAX_BYTES, scratch_bytes, encode, NULL},
 };
 const rl_tokenizer_table rl_tokenizer_heap_scalar = {rows, RL_COUNT(rows)};

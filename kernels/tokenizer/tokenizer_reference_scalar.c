@@ -108,6 +108,6 @@ static size_t encode(const rl_tokenizer *tok, void *restrict scratch, const char
 }
 
 static const rl_tokenizer_kernel rows[] = {
-    {{"tokenizer_reference_scalar", RL_SCALAR, 0}, "reference", MAX_BYTES, scratch_bytes, encode},
+    {{"tokenizer_reference_scalar", RL_SCALAR, 0}, "reference", MAX_BYTES, scratch_bytes, encode, NULL},
 };
 const rl_tokenizer_table rl_tokenizer_reference_scalar = {rows, RL_COUNT(rows)};
