@@ -142,7 +142,7 @@ static void scores_that_order_no_merges_are_refused(void **state)
     v.pieces[6].score = v.pieces[7].score = -1000;
     assert_refused(
         &v.vocab, "vocabulary: every piece of several characters has the score -1000; such a file orders its "
-                  "merges in tokenizer.ggml.merges, which this tokenizer does not read");
+                  "merges in tokenizer.ggml.merges, and here are none");
     v.pieces[7].score = -999;
     rl_tokenizer_close(util_tokenizer(&v.vocab));
     v.vocab.n--; /* a single one has nothing to be ordered with */

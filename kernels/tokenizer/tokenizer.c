@@ -32,15 +32,17 @@ unsigned rl_tokenizer_flags(const rl_tokenizer *tok)
     return (tok->add_bos ? RL_ENCODE_BOS : 0u) | (tok->add_eos ? RL_ENCODE_EOS : 0u);
 }
 
-size_t rl_tokenizer_normalize(const char *restrict text, size_t n_bytes, bool prefix, char *restrict out)
+size_t rl_tokenizer_normalize(const rl_tokenizer *tok, const char *restrict text, size_t n_bytes, bool prefix,
+                              char *restrict out)
 {
+    const bool raw = tok->mode == RL_MODE_LLAMA_CPP;
     char *end = out;
     if (n_bytes > 0 && prefix) {
         memcpy(end, RL_SPACE_MARK, 3);
         end += 3;
     }
     for (size_t at = 0; at < n_bytes;) {
-        const size_t length = rl_utf8_length(text + at, n_bytes - at);
+        const size_t length = raw ? 1 : rl_utf8_length(text + at, n_bytes - at);
         const char *from = length == 0 ? RL_REPLACEMENT : text[at] == ' ' ? RL_SPACE_MARK : text + at;
         const size_t n = from == text + at ? length : 3;
         memcpy(end, from, n);

@@ -140,20 +140,27 @@ static void merge_all(state *s, uint32_t n)
 
 /* ---- In and out ---- */
 
+static uint32_t add(state *s, uint32_t n, uint32_t symbol)
+{
+    s->nodes[n] = (node){.symbol = symbol, .prev = n - 1, .next = n + 1}; /* 0 - 1 is NONE */
+    return n + 1;
+}
+
 static uint32_t split(state *s, size_t n_bytes)
 {
     uint32_t n = 0;
-    for (size_t at = 0, step; at < n_bytes; at += step, n++) {
+    for (size_t at = 0, step; at < n_bytes; at += step) {
         const uint32_t user = rl_tokenizer_user_defined(s->tok, s->text + at, n_bytes - at);
-        uint32_t symbol;
         if (user != RL_SYMBOL_NONE) {
             step = s->tok->span[user].bytes;
-            symbol = RL_SYMBOL_FROZEN | user;
-        } else {
-            step = rl_utf8_expected((uint8_t)s->text[at]);
-            symbol = rl_tokenizer_char_symbol(s->tok, rl_utf8_code(s->text + at, step));
+            n = add(s, n, RL_SYMBOL_FROZEN | user);
+            continue;
         }
-        s->nodes[n] = (node){.symbol = symbol, .prev = n - 1, .next = n + 1}; /* 0 - 1 is NONE */
+        bool raw;
+        step = rl_tokenizer_step(s->text + at, n_bytes - at, &raw);
+        if (!raw) n = add(s, n, rl_tokenizer_char_symbol(s->tok, rl_utf8_code(s->text + at, step)));
+        for (size_t i = 0; raw && i < step; i++)
+            n = add(s, n, RL_SYMBOL_CHAR | (RL_CODE_RAW + (uint8_t)s->text[at + i]));
     }
     if (n > 0) s->nodes[n - 1].next = NONE;
     return n;
@@ -163,7 +170,9 @@ static void put_symbol(const state *s, rl_id_sink *sink, uint32_t symbol)
 {
     if (symbol & RL_SYMBOL_CHAR) {
         char text[4];
-        rl_put_char(sink, s->tok, text, rl_utf8_put(symbol & ~RL_SYMBOL_CHAR, text));
+        const uint32_t code = symbol & ~RL_SYMBOL_CHAR;
+        text[0] = (char)(code - RL_CODE_RAW);
+        rl_put_char(sink, s->tok, text, code < RL_CODE_RAW ? rl_utf8_put(code, text) : 1);
         return;
     }
     const uint32_t id = symbol & ~RL_SYMBOL_FROZEN;
@@ -185,7 +194,7 @@ static size_t encode(const rl_tokenizer *tok, void *restrict scratch, const char
                      rl_tokenizer_work *restrict work)
 {
     state s = lay_out(tok, scratch, n_bytes);
-    const uint32_t n = split(&s, rl_tokenizer_normalize(text, n_bytes, prefix, s.text));
+    const uint32_t n = split(&s, rl_tokenizer_normalize(tok, text, n_bytes, prefix, s.text));
     merge_all(&s, n);
     rl_id_sink sink = {.ids = ids, .max = max_ids};
     for (uint32_t i = n > 0 ? 0 : NONE; i != NONE; i = s.nodes[i].next)

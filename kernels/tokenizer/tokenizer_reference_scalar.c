@@ -9,7 +9,7 @@
 /* A stretch of the normalized text. */
 typedef struct {
     size_t at, bytes;
-    bool frozen;
+    bool frozen, raw;
 } stretch;
 
 typedef struct {
@@ -30,6 +30,14 @@ static size_t scratch_bytes(const rl_tokenizer *tok, size_t n_bytes)
                : 0;
 }
 
+/* The rule that part i and the next one merge by, in a vocabulary that has rules. */
+static const rl_merge *rule(const state *s, size_t i)
+{
+    const stretch *p = &s->part[i];
+    return rl_tokenizer_merge(s->tok, rl_tokenizer_symbol(s->tok, s->text + p[0].at, p[0].bytes),
+                              rl_tokenizer_symbol(s->tok, s->text + p[1].at, p[1].bytes));
+}
+
 /* The piece that part i and the next one are together, or RL_SYMBOL_NONE. */
 static uint32_t together(state *s, size_t i)
 {
@@ -37,7 +45,13 @@ static uint32_t together(state *s, size_t i)
     const size_t bytes = s->part[i].bytes + s->part[i + 1].bytes;
     s->steps++;
     if (bytes > RL_PIECE_BYTES_MAX) return RL_SYMBOL_NONE;
-    return rl_tokenizer_lookup(s->tok, RL_CLASS_MERGED, s->text + s->part[i].at, bytes);
+    const uint32_t id = rl_tokenizer_lookup(s->tok, RL_CLASS_MERGED, s->text + s->part[i].at, bytes);
+    return s->tok->by_rule && id != RL_SYMBOL_NONE ? rule(s, i)->id : id;
+}
+
+static uint32_t rank(const state *s, size_t i, uint32_t id)
+{
+    return s->tok->by_rule ? rule(s, i)->rank : s->tok->rank[id];
 }
 
 /* Notes how the piece that part i and the next one are together would be cut. */
@@ -52,8 +66,10 @@ static void split(state *s, size_t n_bytes)
     for (size_t at = 0; at < n_bytes; at += s->part[s->n++].bytes) {
         const uint32_t user = rl_tokenizer_user_defined(s->tok, s->text + at, n_bytes - at);
         const bool frozen = user != RL_SYMBOL_NONE;
-        const size_t bytes = frozen ? s->tok->span[user].bytes : rl_utf8_length(s->text + at, n_bytes - at);
-        s->part[s->n] = (stretch){at, bytes, frozen};
+        bool raw;
+        const size_t step = rl_tokenizer_step(s->text + at, n_bytes - at, &raw);
+        const size_t bytes = frozen ? s->tok->span[user].bytes : step;
+        s->part[s->n] = (stretch){at, bytes, frozen || raw, raw && !frozen};
     }
 }
 
@@ -64,9 +80,9 @@ static bool merge_best(state *s)
     uint32_t best_rank = RL_SYMBOL_NONE;
     for (size_t i = 0; i + 1 < s->n; i++) {
         const uint32_t id = together(s, i);
-        if (id == RL_SYMBOL_NONE || s->tok->rank[id] >= best_rank) continue;
+        if (id == RL_SYMBOL_NONE || rank(s, i, id) >= best_rank) continue;
         best = i;
-        best_rank = s->tok->rank[id];
+        best_rank = rank(s, i, id);
     }
     if (best_rank == RL_SYMBOL_NONE) return false;
     s->part[best].bytes += s->part[best + 1].bytes;
@@ -97,12 +113,18 @@ static size_t encode(const rl_tokenizer *tok, void *restrict scratch, const char
     state s = {.tok = tok, .cut = scratch};
     s.part = (stretch *)(s.cut + tok->n);
     s.text = (char *)(s.part + n_bytes + 1);
-    split(&s, rl_tokenizer_normalize(text, n_bytes, prefix, s.text));
+    split(&s, rl_tokenizer_normalize(tok, text, n_bytes, prefix, s.text));
     work->symbols += s.n;
     for (size_t i = 0; i + 1 < s.n; i++) note_cut(&s, i);
     while (merge_best(&s)) work->merges++;
     rl_id_sink sink = {.ids = ids, .max = max_ids};
-    for (size_t i = 0; i < s.n; i++) put_text(&s, &sink, s.text + s.part[i].at, s.part[i].bytes);
+    for (size_t i = 0; i < s.n; i++) {
+        const stretch *p = &s.part[i];
+        if (p->raw)
+            rl_put_char(&sink, tok, s.text + p->at, p->bytes);
+        else
+            put_text(&s, &sink, s.text + p->at, p->bytes);
+    }
     work->steps += s.steps;
     return sink.n;
 }

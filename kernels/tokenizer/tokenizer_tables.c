@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Above these, joins would take more than 8 MiB; and a table of rules more than a file that makes sense needs. */
+enum { JOINTS_MAX = 8191, MERGES_MAX = 1 << 26 };
 enum { MERGED_TYPES = 1 << RL_PIECE_NORMAL | 1 << RL_PIECE_USER_DEFINED | 1 << RL_PIECE_UNUSED };
 
 static rl_piece_class class_of(uint32_t type)
@@ -83,6 +85,7 @@ static bool is_one_char(const rl_piece *p) { return rl_utf8_expected((uint8_t)p-
 /* Converters that lost the scores write one value for all; merging by them would give other ids in silence. */
 static rl_status check_scores(const rl_vocab *v, rl_error *err)
 {
+    if (v->merges != NULL) return RL_OK;
     const rl_piece *first = NULL;
     bool several = false;
     for (size_t i = 0; i < v->n; i++) {
@@ -99,7 +102,7 @@ static rl_status check_scores(const rl_vocab *v, rl_error *err)
     return rl_fail(
         err, RL_ERR_FORMAT,
         "vocabulary: every piece of several characters has the score %g; such a file orders its merges "
-        "in tokenizer.ggml.merges, which this tokenizer does not read",
+        "in tokenizer.ggml.merges, and here are none",
         (double)first->score);
 }
 
@@ -277,11 +280,17 @@ static rl_status index_chars(rl_tokenizer *tok, const rl_vocab *v, rl_error *err
     return RL_OK;
 }
 
-/* The symbol of a string; NONE where it is several characters and no piece. */
-static uint32_t symbol_of(const rl_tokenizer *tok, const char *text, size_t n)
+uint32_t rl_tokenizer_symbol(const rl_tokenizer *tok, const char *text, size_t n)
 {
-    if (rl_utf8_expected((uint8_t)text[0]) == n) return rl_tokenizer_char_symbol(tok, rl_utf8_code(text, n));
+    if (rl_utf8_length(text, n) == n) return rl_tokenizer_char_symbol(tok, rl_utf8_code(text, n));
     return rl_tokenizer_lookup(tok, RL_CLASS_MERGED, text, n);
+}
+
+/* A free slot for the merge of two symbols; NULL where they have one already. */
+static rl_merge *merge_slot(rl_tokenizer *tok, uint32_t left, uint32_t right)
+{
+    rl_merge *m = &tok->merge[0] + (rl_tokenizer_merge(tok, left, right) - tok->merge);
+    return m->id == RL_SYMBOL_NONE ? m : NULL;
 }
 
 /* Every way to cut a piece in two symbols, counted; and entered into the merge table where there is one. */
@@ -291,14 +300,12 @@ static size_t cut_piece(rl_tokenizer *tok, uint32_t id)
     const size_t n = tok->span[id].bytes;
     size_t cuts = 0;
     for (size_t at = rl_utf8_expected((uint8_t)text[0]); at < n; at += rl_utf8_expected((uint8_t)text[at])) {
-        const uint32_t left = symbol_of(tok, text, at);
-        const uint32_t right = left != RL_SYMBOL_NONE ? symbol_of(tok, text + at, n - at) : RL_SYMBOL_NONE;
+        const uint32_t left = rl_tokenizer_symbol(tok, text, at);
+        const uint32_t right =
+            left != RL_SYMBOL_NONE ? rl_tokenizer_symbol(tok, text + at, n - at) : RL_SYMBOL_NONE;
         if (right == RL_SYMBOL_NONE) continue;
         cuts++;
-        if (tok->merge == NULL) continue;
-        size_t slot = rl_merge_hash(left, right);
-        while (tok->merge[slot & tok->merge_mask].id != RL_SYMBOL_NONE) slot++;
-        tok->merge[slot & tok->merge_mask] = (rl_merge){left, right, id, tok->rank[id]};
+        if (tok->merge != NULL) *merge_slot(tok, left, right) = (rl_merge){left, right, id, tok->rank[id]};
     }
     return cuts;
 }
@@ -311,15 +318,118 @@ static size_t cut_pieces(rl_tokenizer *tok)
     return cuts;
 }
 
-static rl_status index_merges(rl_tokenizer *tok, rl_error *err)
+static rl_status refuse_rule(const rl_vocab *v, size_t i, const char *what, rl_error *err)
 {
-    const size_t slots = slots_for(cut_pieces(tok));
+    return rl_fail(err, RL_ERR_FORMAT, "vocabulary: merge %zu (of ids %u and %u) %s", i, v->merges[i].left,
+                   v->merges[i].right, what);
+}
+
+/* The vocabulary's own rules, in their order. */
+static rl_status enter_rules(rl_tokenizer *tok, const rl_vocab *v, rl_error *err)
+{
+    char text[2 * RL_PIECE_BYTES_MAX];
+    for (size_t i = 0; i < v->n_merges; i++) {
+        const rl_merge_rule r = v->merges[i];
+        if (r.left >= v->n || r.right >= v->n) return refuse_rule(v, i, "is of ids past the end", err);
+        const rl_span a = tok->span[r.left], b = tok->span[r.right];
+        if (class_of(tok->type[r.left]) != RL_CLASS_MERGED || class_of(tok->type[r.right]) != RL_CLASS_MERGED)
+            return refuse_rule(v, i, "is of a control, unknown or byte piece", err);
+        memcpy(text, tok->text + a.offset, a.bytes);
+        memcpy(text + a.bytes, tok->text + b.offset, b.bytes);
+        const uint32_t id = rl_tokenizer_lookup(tok, RL_CLASS_MERGED, text, (size_t)a.bytes + b.bytes);
+        if (id == RL_SYMBOL_NONE) return refuse_rule(v, i, "makes what is no piece", err);
+        rl_merge *m = merge_slot(tok, r.left, r.right);
+        if (m == NULL) return refuse_rule(v, i, "is there twice", err);
+        *m = (rl_merge){r.left, r.right, id, (uint32_t)i};
+    }
+    return RL_OK;
+}
+
+static rl_status index_merges(rl_tokenizer *tok, const rl_vocab *v, rl_error *err)
+{
+    if (v->n_merges > MERGES_MAX)
+        return rl_fail(err, RL_ERR_FORMAT, "vocabulary has %zu merges, at most %d are allowed", v->n_merges,
+                       MERGES_MAX);
+    const size_t slots = slots_for(tok->by_rule ? v->n_merges : cut_pieces(tok));
     rl_merge *merge = rl_alloc(slots * sizeof *merge);
     if (merge == NULL) return out_of_memory(err);
     memset(merge, 0xff, slots * sizeof *merge);
     tok->merge = merge;
     tok->merge_mask = slots - 1;
+    if (tok->by_rule) return enter_rules(tok, v, err);
     cut_pieces(tok);
+    return RL_OK;
+}
+
+/* ---- Where merges meet ---- */
+
+/* First and last character of what a symbol stands for. */
+static void ends_of(const rl_tokenizer *tok, uint32_t symbol, uint32_t *first, uint32_t *last)
+{
+    *first = *last = symbol & ~RL_SYMBOL_CHAR;
+    if (symbol & RL_SYMBOL_CHAR) return;
+    const char *text = tok->text + tok->span[symbol].offset;
+    size_t at = tok->span[symbol].bytes - 1;
+    while (((uint8_t)text[at] & 0xc0) == 0x80) at--;
+    *first = rl_utf8_code(text, rl_utf8_expected((uint8_t)text[0]));
+    *last = rl_utf8_code(text + at, tok->span[symbol].bytes - at);
+}
+
+typedef struct {
+    uint32_t x, y;
+} meeting;
+
+static meeting meeting_of(const rl_tokenizer *tok, const rl_merge *m)
+{
+    uint32_t ignored;
+    meeting at;
+    ends_of(tok, m->left, &ignored, &at.x);
+    ends_of(tok, m->right, &at.y, &ignored);
+    return at;
+}
+
+/* Numbers the characters: the pages of the table first, then their entries. Returns how many there are. */
+static rl_status number_joints(rl_tokenizer *tok, size_t *n, rl_error *err)
+{
+    uint16_t n_pages = 1;
+    tok->joint_page[0] = n_pages++; /* ASCII has a page, for the space */
+    *n = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i <= tok->merge_mask; i++) {
+            if (tok->merge[i].id == RL_SYMBOL_NONE) continue;
+            const meeting at = meeting_of(tok, &tok->merge[i]);
+            const uint32_t codes[] = {at.x, at.y};
+            for (size_t c = 0; c < RL_COUNT(codes); c++) {
+                uint16_t *page = &tok->joint_page[codes[c] >> 8];
+                if (*page == 0) *page = n_pages++;
+                if (pass == 0) continue;
+                uint16_t *number = &tok->joint[*page][codes[c] & 255];
+                if (*number == 0) *number = *n < JOINTS_MAX ? (uint16_t)++*n : JOINTS_MAX;
+            }
+        }
+        if (pass == 1) break;
+        tok->joint = rl_alloc(n_pages * sizeof *tok->joint);
+        if (tok->joint == NULL) return out_of_memory(err);
+    }
+    tok->joint[tok->joint_page[0]][' '] = (uint16_t)rl_tokenizer_joint(tok, RL_CODE_MARK);
+    return RL_OK;
+}
+
+static rl_status index_joins(rl_tokenizer *tok, rl_error *err)
+{
+    size_t n;
+    rl_status status = number_joints(tok, &n, err);
+    if (status != RL_OK || n == JOINTS_MAX) return status; /* so many: any two may join */
+    const size_t row = n / 64 + 1;
+    tok->joins = rl_alloc((n + 1) * row * sizeof *tok->joins);
+    if (tok->joins == NULL) return out_of_memory(err);
+    tok->joins_row = row;
+    for (size_t i = 0; i <= tok->merge_mask; i++) {
+        if (tok->merge[i].id == RL_SYMBOL_NONE) continue;
+        const meeting at = meeting_of(tok, &tok->merge[i]);
+        const uint32_t x = rl_tokenizer_joint(tok, at.x), y = rl_tokenizer_joint(tok, at.y);
+        tok->joins[x * row + (y >> 6)] |= (uint64_t)1 << (y & 63);
+    }
     return RL_OK;
 }
 
@@ -366,10 +476,11 @@ rl_status rl_tokenizer_open(rl_tokenizer **out, const rl_vocab *v, rl_error *err
     tok->bos = v->bos, tok->eos = v->eos, tok->unk = v->unk;
     tok->has_bos = v->has_bos, tok->has_eos = v->has_eos, tok->has_unk = v->has_unk;
     tok->add_bos = v->add_bos, tok->add_eos = v->add_eos, tok->add_space_prefix = v->add_space_prefix;
+    tok->mode = v->mode, tok->by_rule = v->merges != NULL;
     if ((status = copy_pieces(tok, v, err)) != RL_OK || (status = check_scores(v, err)) != RL_OK ||
         (status = index_pieces(tok, v, err)) != RL_OK || (status = rank_pieces(tok, v, err)) != RL_OK ||
-        (status = index_chars(tok, v, err)) != RL_OK || (status = index_merges(tok, err)) != RL_OK ||
-        (status = show_pieces(tok, err)) != RL_OK) {
+        (status = index_chars(tok, v, err)) != RL_OK || (status = index_merges(tok, v, err)) != RL_OK ||
+        (status = index_joins(tok, err)) != RL_OK || (status = show_pieces(tok, err)) != RL_OK) {
         rl_tokenizer_close(tok);
         return status;
     }
@@ -389,5 +500,7 @@ void rl_tokenizer_close(rl_tokenizer *tok)
     rl_free(tok->slot);
     rl_free(tok->merge);
     rl_free(tok->code);
+    rl_free(tok->joint);
+    rl_free(tok->joins);
     rl_free(tok);
 }

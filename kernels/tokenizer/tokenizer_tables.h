@@ -3,6 +3,7 @@
  * Merging works on symbols, numbers that stand for strings:
  *   an id                          the text of a normal, user-defined or unused piece
  *   RL_SYMBOL_CHAR | code point    a character that is no such piece (it can still be part of one)
+ *   RL_SYMBOL_CHAR | RL_CODE_RAW + byte    a byte of no character, in mode LLAMA_CPP; merges with nothing
  *   RL_SYMBOL_FROZEN | id          a user-defined piece taken from the text; merges with nothing
  * Every string has one symbol only, so "the concatenation is a piece" is a look-up of two symbols. */
 #ifndef RL_TOKENIZER_TABLES_H
@@ -16,6 +17,8 @@
 #define RL_SYMBOL_CHAR 0x80000000u
 #define RL_SYMBOL_FROZEN 0x40000000u
 #define RL_SYMBOL_NONE 0xffffffffu
+#define RL_CODE_RAW 0x110000u  /* past the last code point */
+#define RL_CODE_MARK 0x2581u   /* what a space becomes */
 
 #define RL_SPACE_MARK "\xe2\x96\x81"  /* U+2581 */
 #define RL_REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
@@ -36,6 +39,8 @@ struct rl_tokenizer {
     size_t n;
     uint32_t bos, eos, unk;
     bool has_bos, has_eos, has_unk, add_bos, add_eos, add_space_prefix;
+    rl_tokenizer_mode mode;
+    bool by_rule; /* the vocabulary came with merge rules: rank[] says nothing, merge[] has all */
 
     char *text;      /* all pieces, one after another */
     rl_span *span;   /* [n] each piece in text */
@@ -52,6 +57,11 @@ struct rl_tokenizer {
     uint16_t page[0x110000 >> 8]; /* page p of the code points is row page[p] of `code`; row 0 is empty */
     uint32_t (*code)[256];        /* ids of the one-character pieces, RL_SYMBOL_NONE elsewhere */
 
+    uint16_t joint_page[0x110000 >> 8]; /* likewise: which characters merges meet at, */
+    uint16_t (*joint)[256];             /* numbered from 1; 0: none */
+    uint64_t *joins;                    /* bit y of row x: some merge has x last on its left and y first on its right */
+    size_t joins_row;                   /* 64-bit words of a row; 0: too many characters, any two may join */
+
     bool has_bytes, has_unused;
     uint32_t byte_id[256];
     bool user_lead[256];             /* bytes that a user-defined piece begins with */
@@ -66,8 +76,23 @@ uint32_t rl_tokenizer_lookup(const rl_tokenizer *tok, rl_piece_class class, cons
  * where there is none. */
 uint32_t rl_tokenizer_longest(const rl_tokenizer *tok, unsigned types, const char *text, size_t n_bytes);
 
-/* Point 1 of encoding: writes at most 3 * (n_bytes + 1) bytes of well-formed UTF-8, returns how many. */
-size_t rl_tokenizer_normalize(const char *restrict text, size_t n_bytes, bool prefix, char *restrict out);
+/* Point 1 of encoding: writes at most 3 * (n_bytes + 1) bytes, returns how many. In mode LLAMA_CPP only spaces
+ * change; in the others the result is well-formed UTF-8. */
+size_t rl_tokenizer_normalize(const rl_tokenizer *tok, const char *restrict text, size_t n_bytes, bool prefix,
+                              char *restrict out);
+
+/* The symbol of a string; NONE where it is several characters and no piece. */
+uint32_t rl_tokenizer_symbol(const rl_tokenizer *tok, const char *text, size_t n_bytes);
+
+/* Bytes of normalized text [n_bytes > 0] that are taken together: a character, or (mode LLAMA_CPP, *raw then) what a
+ * byte that begins none takes with it. */
+static inline size_t rl_tokenizer_step(const char *text, size_t n_bytes, bool *raw)
+{
+    static const uint8_t announced[16] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4};
+    const size_t length = rl_utf8_length(text, n_bytes), most = announced[(uint8_t)text[0] >> 4];
+    *raw = length == 0;
+    return length > 0 ? length : most < n_bytes ? most : n_bytes;
+}
 
 /* Point 2: the user-defined piece that normalized text [n_bytes > 0] begins with, else RL_SYMBOL_NONE. */
 static inline uint32_t rl_tokenizer_user_defined(const rl_tokenizer *tok, const char *text, size_t n_bytes)
@@ -80,6 +105,25 @@ static inline uint32_t rl_tokenizer_char_symbol(const rl_tokenizer *tok, uint32_
 {
     const uint32_t id = tok->code[tok->page[code >> 8]][code & 255];
     return id != RL_SYMBOL_NONE ? id : RL_SYMBOL_CHAR | code;
+}
+
+/* A character's number among those that merges meet at; a space's is U+2581's. */
+static inline uint32_t rl_tokenizer_joint(const rl_tokenizer *tok, uint32_t code)
+{
+    return tok->joint[tok->joint_page[code >> 8]][code & 255];
+}
+
+static inline bool rl_joint_numbers(const rl_tokenizer *tok, uint32_t x, uint32_t y)
+{
+    if (x == 0 || y == 0) return false;
+    return tok->joins_row == 0 || tok->joins[x * tok->joins_row + (y >> 6)] >> (y & 63) & 1;
+}
+
+/* Whether some merge has x as the last character of its left side and y as the first of its right: where none has, the
+ * ids of what ends with x and of what begins with y do not depend on each other. */
+static inline bool rl_tokenizer_joins(const rl_tokenizer *tok, uint32_t x, uint32_t y)
+{
+    return rl_joint_numbers(tok, rl_tokenizer_joint(tok, x), rl_tokenizer_joint(tok, y));
 }
 
 static inline size_t rl_merge_hash(uint32_t left, uint32_t right)
