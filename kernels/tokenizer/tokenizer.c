@@ -5,6 +5,7 @@
 
 static const rl_tokenizer_table *const tables[] = {
     /* Best first; the reference is slow on purpose. */
+    &rl_tokenizer_units_scalar,
     &rl_tokenizer_heap_scalar,
     &rl_tokenizer_reference_scalar,
 };

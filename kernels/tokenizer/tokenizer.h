@@ -99,7 +99,10 @@ const char *rl_tokenizer_piece(const rl_tokenizer *tok, uint32_t id, size_t *n_b
 typedef struct {
     uint64_t symbols; /* that the texts began with */
     uint64_t merges;
-    uint64_t steps; /* reference: pairs looked up; heap: levels passed by entries on their way up or down */
+    uint64_t steps; /* reference: pairs looked up; heap: levels passed by entries on their way up or down; units: places
+                       looked at for the best merge, and the heap's */
+    uint64_t units, known, remembered; /* units: stretches between cuts; pieces by themselves; met before. (`symbols`
+                                          and `merges` are then of what the heap had to do) */
 } rl_tokenizer_work;
 
 /* Encodes one text, points 1 to 4 above.
@@ -116,7 +119,7 @@ typedef size_t rl_tokenizer_encode_fn(const rl_tokenizer *tok, void *restrict sc
 
 typedef struct {
     rl_kernel base;
-    const char *variant; /* "reference", "heap" */
+    const char *variant; /* "reference", "heap", "units" */
     size_t max_bytes;    /* of one text */
     /* For texts of up to n_bytes <= max_bytes; 0 where that is more than a size_t. */
     size_t (*scratch_bytes)(const rl_tokenizer *tok, size_t n_bytes);
@@ -135,7 +138,7 @@ typedef struct {
     const rl_tokenizer_kernel *rows;
     size_t n;
 } rl_tokenizer_table;
-extern const rl_tokenizer_table rl_tokenizer_heap_scalar, rl_tokenizer_reference_scalar;
+extern const rl_tokenizer_table rl_tokenizer_units_scalar, rl_tokenizer_heap_scalar, rl_tokenizer_reference_scalar;
 
 /* ---- Encoding ---- */
 

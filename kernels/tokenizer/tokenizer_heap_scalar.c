@@ -34,7 +34,7 @@ typedef struct {
     uint64_t merges, steps;
 } state;
 
-static size_t scratch_bytes(const rl_tokenizer *tok, size_t n_bytes)
+size_t rl_tokenizer_heap_scratch_bytes(const rl_tokenizer *tok, size_t n_bytes)
 {
     const size_t symbols = n_bytes + 1;
     const size_t each = sizeof(node) + 2 * sizeof(uint64_t) + 3;
@@ -189,9 +189,9 @@ static void put_symbol(const state *s, rl_id_sink *sink, uint32_t symbol)
     put_symbol(s, sink, s->unused[id].right);
 }
 
-static size_t encode(const rl_tokenizer *tok, void *restrict scratch, const char *restrict text,
-                     size_t n_bytes, bool prefix, uint32_t *restrict ids, size_t max_ids,
-                     rl_tokenizer_work *restrict work)
+size_t rl_tokenizer_heap_encode(const rl_tokenizer *tok, void *restrict scratch, const char *restrict text,
+                                size_t n_bytes, bool prefix, uint32_t *restrict ids, size_t max_ids,
+                                rl_tokenizer_work *restrict work)
 {
     state s = lay_out(tok, scratch, n_bytes);
     const uint32_t n = split(&s, rl_tokenizer_normalize(tok, text, n_bytes, prefix, s.text));
@@ -206,6 +206,7 @@ static size_t encode(const rl_tokenizer *tok, void *restrict scratch, const char
 }
 
 static const rl_tokenizer_kernel rows[] = {
-    {{"tokenizer_heap_scalar", RL_SCALAR, 0}, "heap", MAX_BYTES, scratch_bytes, encode, NULL},
+    {{"tokenizer_heap_scalar", RL_SCALAR, 0}, "heap", MAX_BYTES, rl_tokenizer_heap_scratch_bytes,
+     rl_tokenizer_heap_encode, NULL},
 };
 const rl_tokenizer_table rl_tokenizer_heap_scalar = {rows, RL_COUNT(rows)};

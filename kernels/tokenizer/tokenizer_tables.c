@@ -1,5 +1,5 @@
 /* tokenizer_tables.c - opening a vocabulary: every rule is checked, then the tables are built, each once. */
-#include "tokenizer/tokenizer_tables.h"
+#include "tokenizer/tokenizer_units.h"
 
 #include "base/mem.h"
 
@@ -480,7 +480,8 @@ rl_status rl_tokenizer_open(rl_tokenizer **out, const rl_vocab *v, rl_error *err
     if ((status = copy_pieces(tok, v, err)) != RL_OK || (status = check_scores(v, err)) != RL_OK ||
         (status = index_pieces(tok, v, err)) != RL_OK || (status = rank_pieces(tok, v, err)) != RL_OK ||
         (status = index_chars(tok, v, err)) != RL_OK || (status = index_merges(tok, v, err)) != RL_OK ||
-        (status = index_joins(tok, err)) != RL_OK || (status = show_pieces(tok, err)) != RL_OK) {
+        (status = index_joins(tok, err)) != RL_OK || (status = show_pieces(tok, err)) != RL_OK ||
+        (status = rl_units_open(&tok->units, tok, err)) != RL_OK) {
         rl_tokenizer_close(tok);
         return status;
     }
@@ -502,5 +503,6 @@ void rl_tokenizer_close(rl_tokenizer *tok)
     rl_free(tok->code);
     rl_free(tok->joint);
     rl_free(tok->joins);
+    rl_units_close(tok->units);
     rl_free(tok);
 }

@@ -35,6 +35,8 @@ typedef struct {
     uint32_t left, right, id, rank;
 } rl_merge;
 
+typedef struct rl_units rl_units;
+
 struct rl_tokenizer {
     size_t n;
     uint32_t bos, eos, unk;
@@ -62,6 +64,8 @@ struct rl_tokenizer {
     uint64_t *joins;                    /* bit y of row x: some merge has x last on its left and y first on its right */
     size_t joins_row;                   /* 64-bit words of a row; 0: too many characters, any two may join */
 
+    rl_units *units; /* tokenizer_units.h; NULL: this vocabulary has none */
+
     bool has_bytes, has_unused;
     uint32_t byte_id[256];
     bool user_lead[256];             /* bytes that a user-defined piece begins with */
@@ -75,6 +79,10 @@ uint32_t rl_tokenizer_lookup(const rl_tokenizer *tok, rl_piece_class class, cons
 /* The longest piece of one of the types (a mask of 1 << type) that text [n_bytes] begins with; RL_SYMBOL_NONE
  * where there is none. */
 uint32_t rl_tokenizer_longest(const rl_tokenizer *tok, unsigned types, const char *text, size_t n_bytes);
+
+/* The heap kernel's functions, for what other kernels leave to it. */
+size_t rl_tokenizer_heap_scratch_bytes(const rl_tokenizer *tok, size_t n_bytes);
+rl_tokenizer_encode_fn rl_tokenizer_heap_encode;
 
 /* Point 1 of encoding: writes at most 3 * (n_bytes + 1) bytes, returns how many. In mode LLAMA_CPP only spaces
  * change; in the others the result is well-formed UTF-8. */

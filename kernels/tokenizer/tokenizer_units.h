@@ -1,0 +1,106 @@
+/* tokenizer_units.h - what the units kernels know of a vocabulary: tables made at open, out of the vocabulary alone.
+ *
+ * A unit is a stretch of text between two places where no merge can reach across (rl_tokenizer_joins), so a unit's ids
+ * do not depend on what stands around it. Most units of a real text are a piece of the vocabulary and merge to just
+ * that; the table of these pieces is a cache that is full from the start. What a table says was proved for this very
+ * vocabulary: a piece is in it only where merging its own text was seen to give that piece, and the closed form for
+ * runs of spaces is used only where the ranks of all merges bear it out. A vocabulary for which units would not be exact
+ * has none (rl_units_open). For the files of this folder only. */
+#ifndef RL_TOKENIZER_UNITS_H
+#define RL_TOKENIZER_UNITS_H
+
+#include "tokenizer/tokenizer_tables.h"
+
+#define RL_UNIT_NONE 0xffffu /* an id, symbol or rank: none */
+
+enum {
+    RL_UNIT_KEY = 16,   /* the longest unit that is looked up, in bytes of the text */
+    RL_UNIT_MERGED = 64 /* the longest that merges in a small array; longer ones merge in the heap */
+};
+
+/* Units as keys: their bytes in the text (a space is a space), then zeros. No unit but the single NUL, which is in no
+ * table, ends with a zero, so the key tells the length. */
+typedef struct {
+    uint64_t key; /* 0: empty */
+    uint32_t id, unused;
+} rl_unit_short; /* up to 8 bytes */
+
+typedef struct {
+    uint64_t low, high; /* low 0: empty */
+    uint32_t id, unused;
+} rl_unit_long; /* 9 to 16 bytes */
+
+typedef struct {
+    uint32_t pair; /* left << 16 | right */
+    uint16_t rank, id;
+} rl_unit_merge; /* rank NONE: empty */
+
+struct rl_units {
+    rl_unit_short *shorts; /* open addressing, all three */
+    rl_unit_long *longs;
+    rl_unit_merge *merges;
+    unsigned shorts_shift, longs_shift, merges_shift; /* a hash's upper bits are the slot */
+    uint32_t shorts_mask, longs_mask, merges_mask;
+
+    uint64_t cuts[128][2];          /* bit y of row x: ASCII characters x and y, in that order, do not join */
+    uint16_t joint[128];            /* ASCII characters' numbers (rl_tokenizer_joint) */
+    uint16_t symbol[128];           /* and ids, NONE where they are no piece */
+    uint16_t ascii_rank[128][128];  /* what two of them merge to, */
+    uint16_t ascii_id[128][128];    /* NONE: nothing */
+    uint32_t mark;                  /* the joint number of U+2581 */
+    uint16_t mark_id;               /* and its id */
+    size_t run_max;                 /* runs of spaces: the longest piece, in spaces; 0: no closed form */
+    uint16_t run[RL_UNIT_MERGED + 1]; /* [1..run_max] */
+};
+
+#define RL_UNIT_HASH 0x9e3779b97f4a7c15u
+
+static inline uint32_t rl_unit_short_slot(const rl_units *u, uint64_t key)
+{
+    return (uint32_t)(key * RL_UNIT_HASH >> u->shorts_shift);
+}
+
+static inline uint32_t rl_unit_long_slot(const rl_units *u, uint64_t low, uint64_t high)
+{
+    return (uint32_t)((low ^ high * 0xd6e8feb86659fd93u) * RL_UNIT_HASH >> u->longs_shift);
+}
+
+/* The id of a unit that is a piece and merges to it; RL_SYMBOL_NONE: not known. */
+static inline uint32_t rl_unit_find_short(const rl_units *u, uint64_t key)
+{
+    for (uint32_t at = rl_unit_short_slot(u, key);; at++) {
+        const rl_unit_short *s = &u->shorts[at & u->shorts_mask];
+        if (s->key == key || s->key == 0) return s->id;
+    }
+}
+
+static inline uint32_t rl_unit_find_long(const rl_units *u, uint64_t low, uint64_t high)
+{
+    for (uint32_t at = rl_unit_long_slot(u, low, high);; at++) {
+        const rl_unit_long *s = &u->longs[at & u->longs_mask];
+        if ((s->low == low && s->high == high) || s->low == 0) return s->id;
+    }
+}
+
+/* What two symbols merge to; rank NONE: nothing. */
+static inline rl_unit_merge rl_unit_find_merge(const rl_units *u, uint32_t left, uint32_t right)
+{
+    const uint32_t pair = left << 16 | right;
+    for (uint32_t at = (uint32_t)(pair * RL_UNIT_HASH >> u->merges_shift);; at++) {
+        const rl_unit_merge m = u->merges[at & u->merges_mask];
+        if (m.pair == pair || m.rank == RL_UNIT_NONE) return m;
+    }
+}
+
+/* Merges a unit [n_bytes <= RL_UNIT_MERGED] of text, all well-formed or not (a stray byte is U+FFFD). Writes at most
+ * 3 * n_bytes ids, returns how many. Adds what it did to *steps. */
+size_t rl_unit_merge_all(const rl_tokenizer *tok, const rl_units *u, const char *text, size_t n_bytes, uint16_t *ids,
+                         uint64_t *steps);
+
+/* *units is NULL, and all is well, for a vocabulary that has none: byte pieces missing, unused pieces, user-defined ones
+ * that kernels take whole, more than 65,535 pieces or ranks, merges of characters that are no piece, NUL inside pieces.
+ * RL_ERR_MEMORY. */
+rl_status rl_units_open(rl_units **units, const rl_tokenizer *tok, rl_error *err);
+void rl_units_close(rl_units *units); /* NULL is fine */
+
+#endif
