@@ -27,14 +27,6 @@ static inline void consider(unit *s, size_t i, size_t j)
     s->made[i] = m.id;
 }
 
-/* Bytes of the character at text [n_bytes], or of the stray byte, and its code point. */
-static size_t character(const char *text, size_t n_bytes, uint32_t *code)
-{
-    const size_t length = rl_utf8_length(text, n_bytes);
-    *code = length == 0 ? 0xfffd : text[0] == ' ' ? RL_CODE_MARK : rl_utf8_code(text, length);
-    return length > 0 ? length : 1;
-}
-
 static void split(unit *s, const char *text, size_t n_bytes)
 {
     size_t before = SIZE_MAX;
@@ -47,7 +39,7 @@ static void split(unit *s, const char *text, size_t n_bytes)
             s->symbol[at] = s->u->symbol[c];
         } else {
             uint32_t code;
-            step = character(text + at, n_bytes - at, &code);
+            step = rl_unit_character(text + at, n_bytes - at, &code);
             const uint32_t symbol = rl_tokenizer_char_symbol(s->tok, code);
             s->symbol[at] = symbol & RL_SYMBOL_CHAR ? RL_UNIT_NONE : (uint16_t)symbol;
             for (size_t i = 1; i < step; i++) s->rank[at + i] = RL_UNIT_NONE;
@@ -86,7 +78,7 @@ static bool merge_best(unit *s, size_t n_bytes)
     return true;
 }
 
-size_t rl_unit_merge_all(const rl_tokenizer *tok, const rl_units *u, const char *text, size_t n_bytes, uint16_t *ids,
+size_t rl_unit_merge_all(const rl_tokenizer *tok, const rl_units *u, const char *text, size_t n_bytes, uint32_t *ids,
                          uint64_t *steps)
 {
     unit s; /* written by split() as far as it is read */
@@ -96,20 +88,15 @@ size_t rl_unit_merge_all(const rl_tokenizer *tok, const rl_units *u, const char 
     split(&s, text, n_bytes);
     *steps += n_bytes;
     while (merge_best(&s, n_bytes)) *steps += n_bytes;
-    size_t n = 0;
+    rl_id_sink sink = {.ids = ids, .max = SIZE_MAX};
     for (uint64_t left = s.alive; left != 0; left &= left - 1) {
         const size_t at = (size_t)__builtin_ctzll(left);
-        if (s.symbol[at] != RL_UNIT_NONE) {
-            ids[n++] = s.symbol[at];
-            continue;
-        }
-        uint32_t code;
-        char spelled[4];
-        character(text + at, n_bytes - at, &code);
-        const size_t length = rl_utf8_put(code, spelled);
-        for (size_t i = 0; i < length; i++) ids[n++] = (uint16_t)tok->byte_id[(uint8_t)spelled[i]];
+        if (s.symbol[at] != RL_UNIT_NONE)
+            rl_put_id(&sink, s.symbol[at]);
+        else
+            rl_unit_put_bytes(tok, &sink, text + at, n_bytes - at);
     }
-    return n;
+    return sink.n;
 }
 
 /* ---- Tables ---- */
@@ -226,7 +213,7 @@ static bool index_known(rl_units *u, const rl_tokenizer *tok)
     if (u->shorts == NULL || u->longs == NULL) return false;
     for (size_t i = 0; i < shorts; i++) u->shorts[i].id = RL_SYMBOL_NONE;
     for (size_t i = 0; i < longs; i++) u->longs[i].id = RL_SYMBOL_NONE;
-    uint16_t ids[3 * RL_UNIT_KEY];
+    uint32_t ids[3 * RL_UNIT_KEY];
     uint64_t ignored = 0;
     for (uint32_t id = 0; id < tok->n; id++) {
         if (tok->type[id] != RL_PIECE_NORMAL && tok->type[id] != RL_PIECE_USER_DEFINED) continue;
@@ -291,6 +278,21 @@ static void prove_runs(rl_units *u, const rl_tokenizer *tok)
     u->run_max = most;
 }
 
+/* Every use of a piece comes after every making of it, but for runs where they have their closed form. */
+static bool prove_order(const rl_units *u, const rl_tokenizer *tok, uint32_t *made)
+{
+    for (size_t i = 0; i <= tok->merge_mask; i++) {
+        const rl_merge *m = &tok->merge[i];
+        if (m->id != RL_SYMBOL_NONE && m->rank >= made[m->id]) made[m->id] = m->rank + 1; /* 0: nothing makes it */
+    }
+    for (size_t i = 0; i <= tok->merge_mask; i++) {
+        const rl_merge *m = &tok->merge[i];
+        if (m->id == RL_SYMBOL_NONE || (u->run_max > 0 && marks(tok, m->id) > 0)) continue;
+        if (made[m->left] > m->rank || made[m->right] > m->rank) return false;
+    }
+    return true;
+}
+
 rl_status rl_units_open(rl_units **units, const rl_tokenizer *tok, rl_error *err)
 {
     *units = NULL;
@@ -300,6 +302,10 @@ rl_status rl_units_open(rl_units **units, const rl_tokenizer *tok, rl_error *err
     index_ascii(u, tok);
     if (!index_known(u, tok)) goto no_memory;
     prove_runs(u, tok);
+    uint32_t *made = rl_alloc(tok->n * sizeof *made);
+    if (made == NULL) goto no_memory;
+    u->ordered = prove_order(u, tok, made);
+    rl_free(made);
     *units = u;
     return RL_OK;
 no_memory:

@@ -49,6 +49,8 @@ struct rl_units {
     uint16_t ascii_id[128][128];    /* NONE: nothing */
     uint32_t mark;                  /* the joint number of U+2581 */
     uint16_t mark_id;               /* and its id */
+    bool ordered;                   /* for tokenizer_units_long.c: merges come after those that make their parts; but
+                                       for those of runs, where run_max > 0 */
     size_t run_max;                 /* runs of spaces: the longest piece, in spaces; 0: no closed form */
     uint16_t run[RL_UNIT_MERGED + 1]; /* [1..run_max] */
 };
@@ -94,8 +96,47 @@ static inline rl_unit_merge rl_unit_find_merge(const rl_units *u, uint32_t left,
 
 /* Merges a unit [n_bytes <= RL_UNIT_MERGED] of text, all well-formed or not (a stray byte is U+FFFD). Writes at most
  * 3 * n_bytes ids, returns how many. Adds what it did to *steps. */
-size_t rl_unit_merge_all(const rl_tokenizer *tok, const rl_units *u, const char *text, size_t n_bytes, uint16_t *ids,
+size_t rl_unit_merge_all(const rl_tokenizer *tok, const rl_units *u, const char *text, size_t n_bytes, uint32_t *ids,
                          uint64_t *steps);
+
+/* The character at text [n_bytes > 0], U+FFFD where there is none, a space as U+2581; its length, 1 of a stray byte. */
+static inline size_t rl_unit_character(const char *text, size_t n_bytes, uint32_t *code)
+{
+    const size_t length = rl_utf8_length(text, n_bytes);
+    *code = length == 0 ? 0xfffd : text[0] == ' ' ? RL_CODE_MARK : rl_utf8_code(text, length);
+    return length > 0 ? length : 1;
+}
+
+/* The ids of a character that is no piece. */
+static inline void rl_unit_put_bytes(const rl_tokenizer *tok, rl_id_sink *sink, const char *text, size_t n_bytes)
+{
+    uint32_t code;
+    char spelled[4];
+    rl_unit_character(text, n_bytes, &code);
+    rl_put_char(sink, tok, spelled, rl_utf8_put(code, spelled));
+}
+
+/* A run of spaces by the closed form. */
+static inline void rl_unit_put_run(const rl_units *u, rl_id_sink *sink, size_t spaces)
+{
+    for (; spaces > u->run_max; spaces -= u->run_max) rl_put_id(sink, u->run[u->run_max]);
+    if (spaces > 0) rl_put_id(sink, u->run[spaces]);
+}
+
+/* What merging a long unit needs beside its scratch memory: all zero before and after. */
+typedef struct {
+    uint32_t head[1 << 16];  /* of a rank's list of places, number + 1 */
+    uint64_t filled[1 << 10]; /* bit: the rank has places */
+    uint64_t words[1 << 4];   /* bit: the word of `filled` has bits */
+} rl_unit_buckets;
+
+/* Merges a unit of any length, with the U+2581 of the prefix before it or `spaces` - 1 spaces more than it has (of which
+ * the closed form is then known to hold). scratch: rl_unit_long_scratch_bytes(n_bytes). False, and nothing done, where
+ * the vocabulary or the unit does not allow it: then it is the heap's. */
+bool rl_unit_merge_long(const rl_tokenizer *tok, const rl_units *u, rl_unit_buckets *buckets, void *scratch,
+                        const char *text, size_t n_bytes, bool prefix, size_t spaces, rl_id_sink *sink,
+                        rl_tokenizer_work *work);
+size_t rl_unit_long_scratch_bytes(size_t n_bytes); /* 0: more than a size_t */
 
 /* *units is NULL, and all is well, for a vocabulary that has none: byte pieces missing, unused pieces, user-defined ones
  * that kernels take whole, more than 65,535 pieces or ranks, merges of characters that are no piece, NUL inside pieces.

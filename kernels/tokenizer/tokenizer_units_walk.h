@@ -25,6 +25,7 @@ typedef struct {
 typedef struct {
     uint8_t generation; /* 1 to 255; 0 in zeroed memory, where nothing is remembered either */
     uint8_t unused[RL_LINE - 1];
+    rl_unit_buckets buckets;
     rl_unit_memory slots[RL_MEMORY_SLOTS];
 } rl_units_scratch; /* the heap's scratch memory comes after it */
 
@@ -36,7 +37,6 @@ typedef struct {
     size_t n_bytes;
     rl_id_sink sink;
     rl_tokenizer_work work;
-    uint16_t merged[3 * RL_UNIT_MERGED]; /* ids of the last unit that merged */
 } rl_walk;
 
 /* Where `scan` stands. */
@@ -110,8 +110,9 @@ static inline rl_unit_memory *rl_memory_slot(const rl_walk *w, rl_unit_key k)
 }
 _Static_assert(RL_MEMORY_SLOTS == 1 << (64 - 51), "rl_memory_slot");
 
-/* The ids of a unit [n <= RL_UNIT_MERGED] that is no known piece: *ids, valid until the next; returns how many. */
-static inline size_t rl_walk_merge(rl_walk *w, const char *p, size_t n, size_t room, const uint16_t **ids)
+/* The ids of a unit [n <= RL_UNIT_MERGED] that is no known piece; returns how many. */
+static inline size_t rl_walk_merge(rl_walk *w, const char *p, size_t n, size_t room,
+                                   uint32_t ids[3 * RL_UNIT_MERGED])
 {
     rl_unit_memory *memory = NULL;
     rl_unit_key k = {0, 0};
@@ -120,37 +121,31 @@ static inline size_t rl_walk_merge(rl_walk *w, const char *p, size_t n, size_t r
         memory = rl_memory_slot(w, k);
         if (memory->generation == w->scratch->generation && memory->low == k.low && memory->high == k.high) {
             w->work.remembered++;
-            *ids = memory->ids;
+            for (size_t i = 0; i < RL_MEMORY_IDS; i++) ids[i] = memory->ids[i];
             return memory->n;
         }
     }
-    const size_t n_ids = rl_unit_merge_all(w->tok, w->u, p, n, w->merged, &w->work.steps);
-    *ids = w->merged;
+    const size_t n_ids = rl_unit_merge_all(w->tok, w->u, p, n, ids, &w->work.steps);
     if (memory != NULL && n_ids <= RL_MEMORY_IDS && p[n - 1] != '\0') {
         *memory = (rl_unit_memory){.low = k.low, .high = k.high, .n = (uint8_t)n_ids,
                                    .generation = w->scratch->generation};
-        memcpy(memory->ids, w->merged, n_ids * sizeof *w->merged);
+        for (size_t i = 0; i < n_ids; i++) memory->ids[i] = (uint16_t)ids[i];
     }
     return n_ids;
 }
 
-static inline void rl_walk_heap(rl_walk *w, const char *p, size_t n, bool prefix)
+/* A unit of any length: by buckets, or where they cannot be used, by the heap. The unit's own spaces are in [p, n), but
+ * with spaces > 0 the first `skip` of them are left to the closed form. */
+static inline void rl_walk_long(rl_walk *w, const char *p, size_t n, bool prefix, size_t spaces)
 {
     rl_id_sink *s = &w->sink;
+    const size_t skip = spaces > 0 ? spaces - 1 : 0;
+    if (rl_unit_merge_long(w->tok, w->u, &w->scratch->buckets, w->scratch + 1, p + skip, n - skip, prefix, spaces, s,
+                           &w->work))
+        return;
     const size_t used = s->n < s->max ? s->n : s->max;
     s->n += rl_tokenizer_heap_encode(w->tok, w->scratch + 1, p, n, prefix, s->ids != NULL ? s->ids + used : NULL,
                                      s->max - used, &w->work);
-}
-
-static inline void rl_walk_run(rl_walk *w, size_t spaces)
-{
-    for (; spaces > w->u->run_max; spaces -= w->u->run_max) rl_put_id(&w->sink, w->u->run[w->u->run_max]);
-    if (spaces > 0) rl_put_id(&w->sink, w->u->run[spaces]);
-}
-
-static inline void rl_walk_ids(rl_walk *w, const uint16_t *ids, size_t n)
-{
-    for (size_t i = 0; i < n; i++) rl_put_id(&w->sink, ids[i]);
 }
 
 static inline uint32_t rl_walk_known(const rl_walk *w, const char *p, size_t n, size_t room)
@@ -172,28 +167,28 @@ static inline size_t rl_walk_spaces(const rl_walk *w, const char *p, size_t n)
 /* A unit [n] that is no known piece. Not inline: it is the rare one. */
 static __attribute__((noinline)) void rl_walk_other(rl_walk *w, const char *p, size_t n, size_t room)
 {
-    const uint16_t *ids;
+    uint32_t ids[3 * RL_UNIT_MERGED];
     const size_t spaces = rl_walk_spaces(w, p, n);
     if (spaces == n) {
-        rl_walk_run(w, spaces);
+        rl_unit_put_run(w->u, &w->sink, spaces);
         return;
     }
     const size_t skip = spaces > 0 ? spaces - 1 : 0; /* of the run, all but the space that the word may take */
-    p += skip, n -= skip, room -= skip;
-    if (n > RL_UNIT_MERGED) {
-        rl_walk_heap(w, p - skip, n + skip, false);
+    if (n - skip > RL_UNIT_MERGED) {
+        rl_walk_long(w, p, n, false, spaces);
         return;
     }
+    p += skip, n -= skip, room -= skip;
     const uint32_t id = skip > 0 ? rl_walk_known(w, p, n, room) : RL_SYMBOL_NONE;
     if (id != RL_SYMBOL_NONE) {
-        rl_walk_run(w, skip);
+        rl_unit_put_run(w->u, &w->sink, skip);
         rl_put_id(&w->sink, id);
         return;
     }
-    const size_t n_ids = rl_walk_merge(w, p, n, room, &ids);
+    const size_t n_ids = rl_walk_merge(w, p, n, room, ids);
     const bool left = spaces > 0 && ids[0] == w->u->mark_id; /* the word did not take it */
-    rl_walk_run(w, skip + left);
-    rl_walk_ids(w, ids + left, n_ids - left);
+    if (spaces > 0) rl_unit_put_run(w->u, &w->sink, skip + left);
+    for (size_t i = left; i < n_ids; i++) rl_put_id(&w->sink, ids[i]);
 }
 
 static inline void rl_walk_unit(rl_walk *w, const char *p, size_t n, size_t room)
@@ -212,7 +207,7 @@ static void rl_walk_prefixed(rl_walk *w, const char *p, size_t n)
 {
     char copy[RL_UNIT_MERGED + RL_UNIT_KEY] = " ";
     if (n + 1 > RL_UNIT_MERGED) {
-        rl_walk_heap(w, p, n, true);
+        rl_walk_long(w, p, n, true, 0);
         return;
     }
     if (n > 0) memcpy(copy + 1, p, n);
@@ -260,8 +255,9 @@ static inline size_t rl_units_encode(const rl_tokenizer *tok, void *restrict scr
 static inline size_t rl_units_scratch_bytes(const rl_tokenizer *tok, size_t n_bytes)
 {
     size_t total;
-    const size_t heap = rl_tokenizer_heap_scratch_bytes(tok, n_bytes);
-    return heap > 0 && rl_add_ok(heap, sizeof(rl_units_scratch), &total) ? total : 0;
+    const size_t heap = rl_tokenizer_heap_scratch_bytes(tok, n_bytes), buckets = rl_unit_long_scratch_bytes(n_bytes);
+    if (heap == 0 || buckets == 0) return 0;
+    return rl_add_ok(heap > buckets ? heap : buckets, sizeof(rl_units_scratch), &total) ? total : 0;
 }
 
 static inline void rl_units_forget(void *scratch)
