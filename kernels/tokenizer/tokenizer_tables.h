@@ -68,9 +68,10 @@ struct rl_tokenizer {
 
     bool has_bytes, has_unused;
     uint32_t byte_id[256];
-    bool user_lead[256];             /* bytes that a user-defined piece begins with */
-    bool special_lead[256];          /* bytes that a control or unknown piece begins with */
+    bool user_lead[256];             /* bytes that a user-defined piece begins with; in mode SENTENCEPIECE only */
     size_t reach[RL_PIECE_BYTE + 1]; /* the longest piece of each type, in bytes */
+
+    struct rl_plan_tables *plan; /* owned */
 };
 
 /* The piece of that class spelled so; RL_SYMBOL_NONE where there is none. */
