@@ -103,6 +103,13 @@ static inline size_t rl_tokenizer_step(const char *text, size_t n_bytes, bool *r
     return length > 0 ? length : most < n_bytes ? most : n_bytes;
 }
 
+/* The most symbols that a text can begin with, the prefix among them: one a byte; but where a stray byte takes a part of
+ * a space's three along (mode LLAMA_CPP), four for those two bytes. */
+static inline size_t rl_tokenizer_max_symbols(const rl_tokenizer *tok, size_t n_bytes)
+{
+    return (tok->mode == RL_MODE_LLAMA_CPP ? 2 * n_bytes : n_bytes) + 1;
+}
+
 /* Point 2: the user-defined piece that normalized text [n_bytes > 0] begins with, else RL_SYMBOL_NONE. */
 static inline uint32_t rl_tokenizer_user_defined(const rl_tokenizer *tok, const char *text, size_t n_bytes)
 {
