@@ -11,15 +11,16 @@
 
 enum { SEED = 20261129, TEXT_MAX = 400 };
 
-static void assert_encodes(const rl_vocab *vocab, unsigned flags, const char *text, size_t n_bytes, const uint32_t *want,
-                           size_t n_want)
+static void assert_encodes(const rl_vocab *vocab, unsigned flags, const char *text, size_t n_bytes,
+                           const uint32_t *want, size_t n_want)
 {
     rl_tokenizer *tok = util_tokenizer(vocab);
     rl_tokenizer_ctx *ctx = util_context(tok, NULL);
     uint32_t ids[64];
     size_t n;
     rl_error err;
-    if (rl_tokenizer_encode(ctx, text, n_bytes, flags, ids, RL_COUNT(ids), &n, &err) != RL_OK) fail_msg("%s", err.text);
+    if (rl_tokenizer_encode(ctx, text, n_bytes, flags, ids, RL_COUNT(ids), &n, &err) != RL_OK)
+        fail_msg("%s", err.text);
     util_assert_ids("encode", text, n_bytes, want, n_want, ids, n);
     rl_tokenizer_ctx_close(ctx);
     rl_tokenizer_close(tok);
@@ -35,8 +36,8 @@ typedef struct {
     uint32_t n, ids[8];
 } row;
 
-static void check_rows(const rl_vocab *vocab, rl_tokenizer_mode mode, bool normalized, unsigned flags, const row *rows,
-                       size_t n_rows)
+static void check_rows(const rl_vocab *vocab, rl_tokenizer_mode mode, bool normalized, unsigned flags,
+                       const row *rows, size_t n_rows)
 {
     rl_vocab v = *vocab;
     rl_piece *pieces = malloc(v.n * sizeof *pieces);
@@ -53,33 +54,37 @@ static void special_pieces_in_llamas_vocabulary_are_those_of_each_engine(void **
 {
     (void)state;
     static const row plain[] = {
-        {"",          0, {0}                             },
-        {" ",         1, {259}                           },
-        {"a</s>b",    5, {263, 829, 29879, 29958, 29890} },
-        {"x\xe2\x96\x81y", 2, {921, 343}                 },
+        {"",               0, {0}                            },
+        {" ",              1, {259}                          },
+        {"a</s>b",         5, {263, 829, 29879, 29958, 29890}},
+        {"x\xe2\x96\x81y", 2, {921, 343}                     },
     };
     static const row spelled[] = {
-        {"",          1, {1}                             },
-        {" ",         2, {1, 259}                        },
-        {"a</s>b",    4, {1, 263, 2, 289}                },
-        {"a </s> b",  6, {1, 263, 29871, 2, 29871, 289}  },
-        {"<s>Hello",  3, {1, 1, 15043}                   },
+        {"",         1, {1}                           },
+        {" ",        2, {1, 259}                      },
+        {"a</s>b",   4, {1, 263, 2, 289}              },
+        {"a </s> b", 6, {1, 263, 29871, 2, 29871, 289}},
+        {"<s>Hello", 3, {1, 1, 15043}                 },
     };
     static const row normalized[] = {
-        {"",          1, {1}                             },
-        {"a</s>b",    6, {1, 263, 829, 29879, 29958, 29890}},
-        {"a </s> b",  4, {1, 263, 2, 289}                },
-        {"a\xe2\x96\x81</s> b", 4, {1, 263, 2, 289}      },
-        {"<s>Hello",  3, {1, 1, 10994}                   },
-        {" </s>",     3, {1, 29871, 2}                   },
+        {"",                    1, {1}                               },
+        {"a</s>b",              6, {1, 263, 829, 29879, 29958, 29890}},
+        {"a </s> b",            4, {1, 263, 2, 289}                  },
+        {"a\xe2\x96\x81</s> b", 4, {1, 263, 2, 289}                  },
+        {"<s>Hello",            3, {1, 1, 10994}                     },
+        {" </s>",               3, {1, 29871, 2}                     },
     };
     static const row broken[] = {
-        {"\xff",      2, {29871, 258}                    },
-        {"\xc3" "A",  3, {29871, 198, 68}                },
+        {"\xff",       2, {29871, 258}},
+        {"\xc3"
+         "A", 3,
+         {29871, 198, 68}             },
     };
     static const row replaced[] = {
-        {"\xff",      2, {29871, 30140}                  },
-        {"\xc3" "A",  3, {29871, 30140, 29909}           },
+        {"\xff",       2, {29871, 30140}},
+        {"\xc3"
+         "A", 3,
+         {29871, 30140, 29909}          },
     };
     if (access(RL_SHARED_DATA "/llama-vocab.gguf", R_OK) != 0) {
         util_note_skip("Llama's vocabulary (no llama-vocab.gguf in the shared data)");
@@ -88,7 +93,8 @@ static void special_pieces_in_llamas_vocabulary_are_those_of_each_engine(void **
     rl_gguf *g;
     rl_vocab *v;
     rl_error err;
-    if (rl_gguf_open(&g, RL_SHARED_DATA "/llama-vocab.gguf", &err) != RL_OK || rl_gguf_vocab(g, &v, &err) != RL_OK)
+    if (rl_gguf_open(&g, RL_SHARED_DATA "/llama-vocab.gguf", &err) != RL_OK ||
+        rl_gguf_vocab(g, &v, &err) != RL_OK)
         fail_msg("%s", err.text);
     const unsigned both = RL_ENCODE_BOS | RL_ENCODE_SPECIAL;
     for (rl_tokenizer_mode mode = RL_MODE_HF; mode <= RL_MODE_LLAMA_CPP; mode++)
@@ -115,7 +121,8 @@ static void a_normalized_piece_takes_the_mark_before_it_and_leaves_none_after(vo
     ASSERT_ENCODES(&v.vocab, special, "b</s>", 5, 4, 0);
     ASSERT_ENCODES(&v.vocab, special, "b </s>b </s> a", 5, 4, 2, 4, 2, 7);
     ASSERT_ENCODES(&v.vocab, special, "b\xe2\x96\x81</s>ab", 5, 4, 2, 6);
-    ASSERT_ENCODES(&v.vocab, special, "a<s></s>ab<s>a", 7, 1, 2, 6, 1, 7); /* a section's start has the mark */
+    ASSERT_ENCODES(&v.vocab, special, "a<s></s>ab<s>a", 7, 1, 2, 6, 1,
+                   7); /* a section's start has the mark */
     ASSERT_ENCODES(&v.vocab, special, "a<s> </s>", 7, 1, 5, 2);
     v.vocab.add_space_prefix = false; /* then nothing comes before it */
     ASSERT_ENCODES(&v.vocab, special, "a</s>b </s>", 3, 2, 4, 5, 2);
@@ -176,7 +183,8 @@ static void sentencepiece_never_reads_special_pieces_from_text(void **state)
     size_t n;
     rl_error err;
     assert_int_equal(rl_tokenizer_encode(ctx, "a", 1, RL_ENCODE_SPECIAL, NULL, 0, &n, &err), RL_ERR_ARG);
-    assert_string_equal(err.text, "special pieces asked for, and mode sentencepiece never reads them from text");
+    assert_string_equal(err.text,
+                        "special pieces asked for, and mode sentencepiece never reads them from text");
     rl_tokenizer_ctx_close(ctx);
     rl_tokenizer_close(tok);
     util_vocab_free(&v);
@@ -191,8 +199,20 @@ static void cuts_are_where_no_merge_meets_and_no_unknown_run_goes_on(void **stat
         const char *text;
         size_t at, cut;
     } cases[] = {
-        {"ba", 0, 1}, {"ab", 0, 2}, {"abba", 1, 2}, {"b a", 0, 1}, {"b a", 2, 3}, {"bxya", 1, 1}, {"bxya", 2, 3},
-        {"", 0, 0}, {"b", 0, 1}, {"b", 9, 1}, {"b\xe2\x96\x81" "a", 2, 5}, {"a\xc3\xa9" "b", 2, 3},
+        {"ba",         0, 1},
+        {"ab",         0, 2},
+        {"abba",       1, 2},
+        {"b a",        0, 1},
+        {"b a",        2, 3},
+        {"bxya",       1, 1},
+        {"bxya",       2, 3},
+        {"",           0, 0},
+        {"b",          0, 1},
+        {"b",          9, 1},
+        {"b\xe2\x96\x81"
+         "a", 2, 5},
+        {"a\xc3\xa9"
+         "b", 2, 3},
     };
     for (size_t i = 0; i < RL_COUNT(cases); i++) {
         const size_t cut = rl_tokenizer_cut(tok, cases[i].text, strlen(cases[i].text), cases[i].at);
@@ -220,7 +240,8 @@ static void run_plan(job_ids *out, rl_plan *plan, size_t longest, size_t until)
     rl_error err;
     for (rl_job job; plan->at != until && rl_plan_next(plan, longest, &job);) {
         assert_int_equal(rl_tokenizer_ctx_room(out->ctx, job.to - job.from, &err), RL_OK);
-        out->n += rl_tokenizer_ctx_job(out->ctx, plan->text, &job, out->ids + out->n, RL_COUNT(out->ids) - out->n);
+        out->n +=
+            rl_tokenizer_ctx_job(out->ctx, plan->text, &job, out->ids + out->n, RL_COUNT(out->ids) - out->n);
         out->stretches += job.id == RL_SYMBOL_NONE;
     }
 }
@@ -301,7 +322,8 @@ static void jobs_give_the_ids_that_the_rules_say(void **state)
             const size_t max = rl_tokenizer_max_ids(tok, n_bytes, w.flags);
             size_t n;
             assert_true(max <= RL_COUNT(ids));
-            if (rl_tokenizer_encode(ctx, text, n_bytes, w.flags, ids, max, &n, &err) != RL_OK) fail_msg("%s", err.text);
+            if (rl_tokenizer_encode(ctx, text, n_bytes, w.flags, ids, max, &n, &err) != RL_OK)
+                fail_msg("%s", err.text);
             util_assert_ids("encode", text, n_bytes, want, w.n_want, ids, n);
             jobs_of_any_length_give_the_ids(&w, &rng);
             by_length += rl_plan_by_length(tok, w.flags);

@@ -14,7 +14,10 @@ static void *checked(void *p)
     return p;
 }
 
-unsigned util_plan_flags(rl_tokenizer_mode mode, unsigned i) { return i % (mode == RL_MODE_SENTENCEPIECE ? 4 : 8); }
+unsigned util_plan_flags(rl_tokenizer_mode mode, unsigned i)
+{
+    return i % (mode == RL_MODE_SENTENCEPIECE ? 4 : 8);
+}
 
 /* ---- Vocabularies and texts ---- */
 
@@ -35,7 +38,8 @@ static void add_fresh(util_vocab *v, int32_t type, const char *text, size_t n)
 util_vocab util_plan_vocab(util_rng *rng, rl_tokenizer_mode mode)
 {
     static const char *const alike[] = {"<", "a", "b", ">", " ", "\xe2\x96\x81", "\xc3\xa9"};
-    static const int32_t types[] = {RL_PIECE_CONTROL, RL_PIECE_CONTROL, RL_PIECE_UNKNOWN, RL_PIECE_USER_DEFINED};
+    static const int32_t types[] = {RL_PIECE_CONTROL, RL_PIECE_CONTROL, RL_PIECE_UNKNOWN,
+                                    RL_PIECE_USER_DEFINED};
     util_vocab v = util_vocab_random(rng);
     v.vocab.mode = mode;
     const size_t letters = 1 + util_below(rng, RL_COUNT(alike));
@@ -64,8 +68,12 @@ size_t util_plan_text(const util_vocab *v, util_rng *rng, char *out, size_t max)
         const rl_piece *p = &v->pieces[util_below(rng, v->vocab.n)];
         switch (util_below(rng, 5)) {
         case 0:
-        case 1: n += util_text_random(rng, out + n, 5 + util_below(rng, 20)); break;
-        case 2: out[n++] = ' '; break;
+        case 1:
+            n += util_text_random(rng, out + n, 5 + util_below(rng, 20));
+            break;
+        case 2:
+            out[n++] = ' ';
+            break;
         default:
             if (p->type == RL_PIECE_BYTE) p = &v->pieces[util_below(rng, 3)];
             memcpy(out + n, p->text, p->bytes);
@@ -93,7 +101,8 @@ static void put_text(encoder *e, const char *text, size_t n_bytes, bool prefix)
     rl_tokenizer_work work = {0};
     void *scratch = checked(rl_alloc(e->kernel->scratch_bytes(e->tok, n_bytes)));
     if (n_bytes > 0)
-        e->n += e->kernel->encode(e->tok, scratch, text, n_bytes, prefix, e->ids + e->n, 8 * n_bytes + 8, &work);
+        e->n +=
+            e->kernel->encode(e->tok, scratch, text, n_bytes, prefix, e->ids + e->n, 8 * n_bytes + 8, &work);
     rl_free(scratch);
 }
 
@@ -106,7 +115,8 @@ static bool is_special(const encoder *e, const rl_piece *p)
 /* A piece's spelling, normalized with the prefix where that is asked for. */
 static size_t spell(const encoder *e, const rl_piece *p, bool normalized, char *out)
 {
-    if (normalized) return rl_tokenizer_normalize(e->tok, p->text, p->bytes, e->v->vocab.add_space_prefix, out);
+    if (normalized)
+        return rl_tokenizer_normalize(e->tok, p->text, p->bytes, e->v->vocab.add_space_prefix, out);
     memcpy(out, p->text, p->bytes);
     return p->bytes;
 }
@@ -163,7 +173,8 @@ static void hf_text(encoder *e, const char *text, size_t n_bytes)
 
 /* The text between the pieces that came before `turn` in the order of length: the piece whose turn it is, then the
  * next, in what is left and right of it. */
-static void llama_cpp_text(encoder *e, const uint32_t *order, size_t n_order, const char *text, size_t n_bytes)
+static void llama_cpp_text(encoder *e, const uint32_t *order, size_t n_order, const char *text,
+                           size_t n_bytes)
 {
     if (n_bytes == 0) return;
     if (n_order == 0) {
@@ -192,15 +203,22 @@ static void llama_cpp(encoder *e, const char *text, size_t n_bytes)
     free(order);
 }
 
-uint32_t *util_plan_ids(const util_vocab *v, const rl_tokenizer *tok, const char *text, size_t n_bytes, unsigned flags,
-                        size_t *n_ids)
+uint32_t *util_plan_ids(const util_vocab *v, const rl_tokenizer *tok, const char *text, size_t n_bytes,
+                        unsigned flags, size_t *n_ids)
 {
-    encoder e = {v, tok, rl_tokenizer_kernel_find("heap", 0), flags, checked(malloc((16 * n_bytes + 64) * 4)), 0};
+    encoder e = {v, tok, rl_tokenizer_kernel_find("heap", 0), flags, checked(malloc((16 * n_bytes + 64) * 4)),
+                 0};
     if (flags & RL_ENCODE_BOS) put(&e, v->vocab.bos);
     switch (v->vocab.mode) {
-    case RL_MODE_HF: hf_text(&e, text, n_bytes); break;
-    case RL_MODE_SENTENCEPIECE: put_text(&e, text, n_bytes, v->vocab.add_space_prefix); break;
-    case RL_MODE_LLAMA_CPP: llama_cpp(&e, text, n_bytes); break;
+    case RL_MODE_HF:
+        hf_text(&e, text, n_bytes);
+        break;
+    case RL_MODE_SENTENCEPIECE:
+        put_text(&e, text, n_bytes, v->vocab.add_space_prefix);
+        break;
+    case RL_MODE_LLAMA_CPP:
+        llama_cpp(&e, text, n_bytes);
+        break;
     }
     if (flags & RL_ENCODE_EOS) put(&e, v->vocab.eos);
     *n_ids = e.n;

@@ -12,8 +12,8 @@ util_vocab util_plan_vocab(util_rng *rng, rl_tokenizer_mode mode);
 size_t util_plan_text(const util_vocab *v, util_rng *rng, char *out, size_t max);
 
 /* The ids of a text, in memory to be freed. */
-uint32_t *util_plan_ids(const util_vocab *v, const rl_tokenizer *tok, const char *text, size_t n_bytes, unsigned flags,
-                        size_t *n_ids);
+uint32_t *util_plan_ids(const util_vocab *v, const rl_tokenizer *tok, const char *text, size_t n_bytes,
+                        unsigned flags, size_t *n_ids);
 
 /* Flags that the mode allows, by a number. */
 unsigned util_plan_flags(rl_tokenizer_mode mode, unsigned i);

@@ -27,7 +27,9 @@ typedef struct {
 
 static character character_at(const char *text, size_t length)
 {
-    return (character){length, length == 0 ? 0xfffd : text[0] == ' ' ? RL_CODE_MARK : rl_utf8_code(text, length)};
+    return (character){length, length == 0      ? 0xfffd
+                               : text[0] == ' ' ? RL_CODE_MARK
+                                                : rl_utf8_code(text, length)};
 }
 
 static bool is_unknown(const rl_tokenizer *tok, uint32_t code)

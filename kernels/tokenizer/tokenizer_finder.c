@@ -34,7 +34,7 @@ static size_t first_from(const reading *r, size_t low, unsigned c)
 static bool read_byte(reading *r, char c)
 {
     if (r->low < r->high && r->f->pattern[r->low].bytes == r->depth) r->low++; /* the shortest is the first */
-    if (r->high - r->low == 1) { /* the usual case */
+    if (r->high - r->low == 1) {                                               /* the usual case */
         if (r->f->pattern[r->low].text[r->depth] != c) return false;
     } else {
         r->low = first_from(r, r->low, (uint8_t)c);
@@ -95,7 +95,8 @@ static size_t next_lead(const rl_finder *f, const char *text, size_t at, size_t 
 }
 
 /* Goes back from *at over the finder's U+2581, not below `begin`, where one more may stand as the prefix. */
-static bool back_over_marks(const rl_finder *f, const char *text, size_t begin, bool prefix, size_t *at, bool *took)
+static bool back_over_marks(const rl_finder *f, const char *text, size_t begin, bool prefix, size_t *at,
+                            bool *took)
 {
     *took = false;
     for (size_t i = 0; i < f->marks; i++) {
@@ -117,8 +118,10 @@ bool rl_finder_next(const rl_finder *f, const char *text, size_t at, size_t end,
     const size_t begin = at;
     if (f->ragged && prefix) {
         reading r = begin_reading(f);
-        if (read_bytes(&r, RL_SPACE_MARK, 3)) found->id = longest(r, text, at, end, &found->to);
-        else found->id = RL_SYMBOL_NONE;
+        if (read_bytes(&r, RL_SPACE_MARK, 3))
+            found->id = longest(r, text, at, end, &found->to);
+        else
+            found->id = RL_SYMBOL_NONE;
         found->from = at, found->took_prefix = true;
         if (found->id != RL_SYMBOL_NONE) return true;
     }
@@ -136,7 +139,8 @@ bool rl_finder_crosses(const rl_finder *f, const char *text, size_t n_bytes, siz
 {
     if (f->n == 0) return false;
     size_t from = at > f->reach ? at - f->reach : 0, to;
-    const size_t before = 3 * f->marks; /* a piece begins at most so many bytes before its first other character */
+    const size_t before =
+        3 * f->marks; /* a piece begins at most so many bytes before its first other character */
     const size_t last = before < n_bytes - at ? at + before : n_bytes;
     for (; (from = next_lead(f, text, from, last)) < last; from++)
         if (longest(begin_reading(f), text, from, n_bytes, &to) != RL_SYMBOL_NONE && to >= at) return true;
@@ -151,7 +155,8 @@ bool rl_finder_overlaps(const rl_finder *f)
             reading r = begin_reading(f);
             uint32_t at = from;
             while (at < p->bytes && read_byte(&r, p->text[at]) && r.id == RL_SYMBOL_NONE) at++;
-            if (at == p->bytes || r.id != RL_SYMBOL_NONE) return true; /* a piece begins, or is, inside this one */
+            if (at == p->bytes || r.id != RL_SYMBOL_NONE)
+                return true; /* a piece begins, or is, inside this one */
         }
     }
     return false;
@@ -219,7 +224,8 @@ static bool is_utf8(const rl_pattern *p)
 }
 
 /* The patterns, in the order of ids. */
-static void spell(rl_finder *f, const rl_tokenizer *tok, const rl_vocab *v, unsigned types, rl_find_which which)
+static void spell(rl_finder *f, const rl_tokenizer *tok, const rl_vocab *v, unsigned types,
+                  rl_find_which which)
 {
     char *end = f->text;
     for (uint32_t id = 0; id < v->n; id++) {
@@ -248,7 +254,8 @@ static void sort_and_drop_twins(rl_finder *f)
     f->n = n;
 }
 
-bool rl_finder_open(rl_finder *f, const rl_tokenizer *tok, const rl_vocab *v, unsigned types, rl_find_which which)
+bool rl_finder_open(rl_finder *f, const rl_tokenizer *tok, const rl_vocab *v, unsigned types,
+                    rl_find_which which)
 {
     *f = (rl_finder){.marked = which == RL_FIND_NORMALIZED, .utf8 = true};
     size_t n = 0, bytes = 0;

@@ -42,7 +42,8 @@ static bool order_by_length(lookout *l)
 
 static bool open_lookout(lookout *l, const rl_tokenizer *tok, const rl_vocab *v, bool special)
 {
-    const unsigned types = 1u << RL_PIECE_USER_DEFINED | (special ? 1u << RL_PIECE_CONTROL | 1u << RL_PIECE_UNKNOWN : 0);
+    const unsigned types =
+        1u << RL_PIECE_USER_DEFINED | (special ? 1u << RL_PIECE_CONTROL | 1u << RL_PIECE_UNKNOWN : 0);
     const bool llama_cpp = tok->mode == RL_MODE_LLAMA_CPP;
     if (tok->mode == RL_MODE_SENTENCEPIECE) {
         l->splits = true;
@@ -60,7 +61,8 @@ rl_status rl_plan_tables_open(rl_plan_tables **out, const rl_tokenizer *tok, con
 {
     rl_plan_tables *t = *out = rl_alloc(sizeof *t);
     if (t == NULL || !open_lookout(&t->with[0], tok, v, false) || !open_lookout(&t->with[1], tok, v, true))
-        return rl_fail(err, RL_ERR_MEMORY, "vocabulary: out of memory"); /* the tokenizer closes what is there */
+        return rl_fail(err, RL_ERR_MEMORY,
+                       "vocabulary: out of memory"); /* the tokenizer closes what is there */
     return RL_OK;
 }
 
@@ -82,7 +84,10 @@ size_t rl_plan_reach(const rl_tokenizer *tok, unsigned flags)
 
 /* ---- Pieces that overlap, the longest first ---- */
 
-bool rl_plan_by_length(const rl_tokenizer *tok, unsigned flags) { return lookout_of(tok, flags)->by_length != NULL; }
+bool rl_plan_by_length(const rl_tokenizer *tok, unsigned flags)
+{
+    return lookout_of(tok, flags)->by_length != NULL;
+}
 
 bool rl_plan_finds(const rl_tokenizer *tok, const char *text, size_t n_bytes, unsigned flags)
 {
@@ -116,7 +121,8 @@ void rl_plan_mark(const rl_tokenizer *tok, const char *text, size_t n_bytes, uns
 
 /* ---- The plan ---- */
 
-rl_plan rl_plan_resume(const rl_tokenizer *tok, const char *text, size_t n_bytes, unsigned flags, size_t at, bool fresh)
+rl_plan rl_plan_resume(const rl_tokenizer *tok, const char *text, size_t n_bytes, unsigned flags, size_t at,
+                       bool fresh)
 {
     return (rl_plan){.tok = tok,
                      .text = text,
@@ -127,7 +133,8 @@ rl_plan rl_plan_resume(const rl_tokenizer *tok, const char *text, size_t n_bytes
                      .begun = true};
 }
 
-rl_plan rl_plan_begin(const rl_tokenizer *tok, const char *text, size_t n_bytes, unsigned flags, const uint32_t *marks)
+rl_plan rl_plan_begin(const rl_tokenizer *tok, const char *text, size_t n_bytes, unsigned flags,
+                      const uint32_t *marks)
 {
     rl_plan p = rl_plan_resume(tok, text, n_bytes, flags, 0, true);
     p.begun = false;
@@ -175,8 +182,7 @@ static bool take_id(rl_plan *p, const rl_found *found, rl_job *job)
 
 static bool take_stretch(rl_plan *p, size_t end, size_t longest, bool prefix, rl_job *job)
 {
-    if (longest < end - p->at)
-        end = p->at + rl_tokenizer_cut(p->tok, p->text + p->at, end - p->at, longest);
+    if (longest < end - p->at) end = p->at + rl_tokenizer_cut(p->tok, p->text + p->at, end - p->at, longest);
     *job = (rl_job){p->at, end, RL_SYMBOL_NONE, prefix};
     p->at = end;
     p->fresh = false;
@@ -208,7 +214,8 @@ bool rl_plan_next(rl_plan *p, size_t longest, rl_job *job)
     return take_id(p, &(rl_found){p->n_bytes, p->n_bytes, p->tok->eos, false}, job);
 }
 
-size_t rl_plan_split(const rl_tokenizer *tok, const char *text, size_t n_bytes, unsigned flags, size_t at, size_t limit)
+size_t rl_plan_split(const rl_tokenizer *tok, const char *text, size_t n_bytes, unsigned flags, size_t at,
+                     size_t limit)
 {
     const lookout *l = lookout_of(tok, flags);
     if (!l->splits) return n_bytes;
@@ -217,7 +224,8 @@ size_t rl_plan_split(const rl_tokenizer *tok, const char *text, size_t n_bytes, 
     for (;; at++) {
         at = rl_tokenizer_cut(tok, text, end, at);
         if (at >= limit || at >= end) return n_bytes;
-        if (!rl_finder_crosses(&l->outer, text, n_bytes, at) && !rl_finder_crosses(&l->inner, text, n_bytes, at))
+        if (!rl_finder_crosses(&l->outer, text, n_bytes, at) &&
+            !rl_finder_crosses(&l->inner, text, n_bytes, at))
             return at;
     }
 }

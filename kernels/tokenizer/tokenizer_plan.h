@@ -10,9 +10,10 @@
 #include "tokenizer/tokenizer_finder.h"
 
 typedef struct {
-    size_t from, to; /* of the text, in bytes; a job of an id covers the piece that was found, bos and eos nothing */
-    uint32_t id;     /* RL_SYMBOL_NONE: a stretch */
-    bool prefix;     /* a U+2581 stands before the stretch; alone where from == to */
+    size_t from,
+        to; /* of the text, in bytes; a job of an id covers the piece that was found, bos and eos nothing */
+    uint32_t id; /* RL_SYMBOL_NONE: a stretch */
+    bool prefix; /* a U+2581 stands before the stretch; alone where from == to */
 } rl_job;
 
 typedef struct {
@@ -30,11 +31,13 @@ typedef struct {
 } rl_plan;
 
 /* `marks`: of rl_plan_mark, where rl_plan_by_length says so; else NULL. */
-rl_plan rl_plan_begin(const rl_tokenizer *tok, const char *text, size_t n_bytes, unsigned flags, const uint32_t *marks);
+rl_plan rl_plan_begin(const rl_tokenizer *tok, const char *text, size_t n_bytes, unsigned flags,
+                      const uint32_t *marks);
 
 /* Goes on where an earlier plan over the same text, up to there and `reach` bytes further, stood at `at` and `fresh`.
  * Not where rl_plan_by_length. */
-rl_plan rl_plan_resume(const rl_tokenizer *tok, const char *text, size_t n_bytes, unsigned flags, size_t at, bool fresh);
+rl_plan rl_plan_resume(const rl_tokenizer *tok, const char *text, size_t n_bytes, unsigned flags, size_t at,
+                       bool fresh);
 
 /* How far behind a place the text can matter for what is planned up to there. */
 size_t rl_plan_reach(const rl_tokenizer *tok, unsigned flags);
@@ -45,7 +48,8 @@ bool rl_plan_next(rl_plan *plan, size_t longest, rl_job *job);
 
 /* The first place in [at, limit) of the text where plans of what is before and behind (resumed there, not fresh) give
  * the ids of the whole; n_bytes where there is none, or where only a look at the whole text can tell. */
-size_t rl_plan_split(const rl_tokenizer *tok, const char *text, size_t n_bytes, unsigned flags, size_t at, size_t limit);
+size_t rl_plan_split(const rl_tokenizer *tok, const char *text, size_t n_bytes, unsigned flags, size_t at,
+                     size_t limit);
 
 /* Mode LLAMA_CPP where pieces can overlap each other: longer ones come first wherever they are, and the whole text has
  * to be looked through. Marks [n_bytes] then tell where pieces are: id + 1 where one begins, 0 in text. */
@@ -62,7 +66,8 @@ size_t rl_tokenizer_cut(const rl_tokenizer *tok, const char *text, size_t n_byte
 
 /* What the plan knows of a vocabulary. */
 typedef struct rl_plan_tables rl_plan_tables;
-rl_status rl_plan_tables_open(rl_plan_tables **tables, const rl_tokenizer *tok, const rl_vocab *vocab, rl_error *err);
+rl_status rl_plan_tables_open(rl_plan_tables **tables, const rl_tokenizer *tok, const rl_vocab *vocab,
+                              rl_error *err);
 void rl_plan_tables_close(rl_plan_tables *tables); /* NULL is fine */
 
 /* ---- Of a context, for those who encode by jobs ---- */
@@ -74,6 +79,7 @@ rl_status rl_tokenizer_check_flags(const rl_tokenizer *tok, unsigned flags, rl_e
 rl_status rl_tokenizer_ctx_room(rl_tokenizer_ctx *ctx, size_t n_bytes, rl_error *err);
 
 /* Encodes a job of `text` that there is room for; as a kernel does. */
-size_t rl_tokenizer_ctx_job(rl_tokenizer_ctx *ctx, const char *text, const rl_job *job, uint32_t *ids, size_t max_ids);
+size_t rl_tokenizer_ctx_job(rl_tokenizer_ctx *ctx, const char *text, const rl_job *job, uint32_t *ids,
+                            size_t max_ids);
 
 #endif
