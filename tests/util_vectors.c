@@ -62,6 +62,7 @@ static void begin_vocabulary(reader *r, char *const field[4])
     r->is_builtin = strcmp(field[1], "builtin") == 0;
     r->small = util_vocab_begin();
     r->small.vocab.add_space_prefix = field[2][0] == '1';
+    r->small.vocab.mode = RL_MODE_SENTENCEPIECE;
     r->add_bytes = field[3][0] == '1';
 }
 

@@ -1,5 +1,5 @@
 /* tokenizer.c - the kernels, and encoding around them: normalization, special pieces, bos and eos. */
-#include "tokenizer/tokenizer_tables.h"
+#include "tokenizer/tokenizer_plan.h"
 
 #include "base/mem.h"
 
@@ -62,11 +62,15 @@ static bool has_id(const rl_tokenizer *tok, const char *text)
 
 size_t rl_tokenizer_max_ids(const rl_tokenizer *tok, size_t n_bytes, unsigned flags)
 {
-    /* Ids that one byte can cost: 1, but 3 where a space or a stray byte becomes three byte pieces. */
-    const bool one_each = has_id(tok, RL_SPACE_MARK) && has_id(tok, RL_REPLACEMENT);
-    const size_t a_byte = tok->has_bytes && !one_each ? 3 : 1;
-    /* Prefixes: one for the text; with special pieces, each a byte or more, one for every second byte. */
-    const size_t prefixes = 1 + (flags & RL_ENCODE_SPECIAL ? n_bytes / 2 : 0);
+    /* Ids that one byte can cost: 1, but 3 where a space or a stray byte becomes three byte pieces; and in mode
+     * LLAMA_CPP 2, where a stray byte takes a part of a space along, and the two are four byte pieces. */
+    const bool llama_cpp = tok->mode == RL_MODE_LLAMA_CPP;
+    const bool one_each = has_id(tok, RL_SPACE_MARK) && (llama_cpp || has_id(tok, RL_REPLACEMENT));
+    const size_t a_byte = !tok->has_bytes ? 1 : !one_each ? 3 : llama_cpp ? 2 : 1;
+    /* Prefixes: one for the text; with pieces found in it, each a byte or more, one for every second byte. */
+    const bool finds = flags & RL_ENCODE_SPECIAL ||
+                       (tok->mode != RL_MODE_SENTENCEPIECE && tok->reach[RL_PIECE_USER_DEFINED] > 0);
+    const size_t prefixes = 1 + (finds ? n_bytes / 2 : 0);
     size_t total;
     if (!rl_add_ok(n_bytes, prefixes, &total) || !rl_mul_ok(total, a_byte, &total) ||
         !rl_add_ok(total, 2, &total))
@@ -81,11 +85,14 @@ struct rl_tokenizer_ctx {
     const rl_tokenizer_kernel *kernel;
     void *scratch; /* owned */
     size_t room;   /* for texts of so many bytes */
+    uint32_t *marks; /* [n_marks] owned; see rl_plan_mark */
+    size_t n_marks;
     rl_tokenizer_work work;
 };
 
-static rl_status make_room(rl_tokenizer_ctx *ctx, size_t n_bytes, rl_error *err)
+rl_status rl_tokenizer_ctx_room(rl_tokenizer_ctx *ctx, size_t n_bytes, rl_error *err)
 {
+    if (n_bytes == 0) n_bytes = 1; /* a prefix alone */
     if (ctx->scratch != NULL && n_bytes <= ctx->room) return RL_OK;
     if (n_bytes > ctx->kernel->max_bytes)
         return rl_fail(err, RL_ERR_UNSUPPORTED, "text has %zu bytes, %s takes %zu at once", n_bytes,
@@ -112,7 +119,7 @@ rl_status rl_tokenizer_ctx_open(rl_tokenizer_ctx **out, const rl_tokenizer *tok,
     if (ctx == NULL) return rl_fail(err, RL_ERR_MEMORY, "tokenizer: out of memory");
     ctx->tok = tok;
     ctx->kernel = kernel;
-    rl_status status = make_room(ctx, n_bytes, err);
+    rl_status status = rl_tokenizer_ctx_room(ctx, n_bytes, err);
     if (status != RL_OK) {
         rl_tokenizer_ctx_close(ctx);
         return status;
@@ -125,6 +132,7 @@ void rl_tokenizer_ctx_close(rl_tokenizer_ctx *ctx)
 {
     if (ctx == NULL) return;
     rl_free(ctx->scratch);
+    rl_free(ctx->marks);
     rl_free(ctx);
 }
 
@@ -137,52 +145,65 @@ rl_tokenizer_work rl_tokenizer_ctx_work(const rl_tokenizer_ctx *ctx) { return ct
 
 /* ---- Encoding ---- */
 
-/* The first control or unknown piece spelled in text [n_bytes], from `at` on: its place to *at, its id
- * returned. RL_SYMBOL_NONE, and *at the end, where there is none. */
-static uint32_t next_special(const rl_tokenizer *tok, const char *text, size_t n_bytes, size_t *at)
+rl_status rl_tokenizer_check_flags(const rl_tokenizer *tok, unsigned flags, rl_error *err)
 {
-    for (; *at < n_bytes; ++*at) {
-        if (!tok->special_lead[(uint8_t)text[*at]]) continue;
-        const uint32_t id = rl_tokenizer_longest(tok, 1u << RL_PIECE_CONTROL | 1u << RL_PIECE_UNKNOWN,
-                                                 text + *at, n_bytes - *at);
-        if (id != RL_SYMBOL_NONE) return id;
-    }
-    return RL_SYMBOL_NONE;
+    if ((flags & RL_ENCODE_BOS && !tok->has_bos) || (flags & RL_ENCODE_EOS && !tok->has_eos))
+        return rl_fail(err, RL_ERR_ARG, "%s asked for, and the vocabulary has none",
+                       flags & RL_ENCODE_BOS && !tok->has_bos ? "bos" : "eos");
+    if (flags & RL_ENCODE_SPECIAL && tok->mode == RL_MODE_SENTENCEPIECE)
+        return rl_fail(err, RL_ERR_ARG, "special pieces asked for, and mode sentencepiece never reads them from text");
+    return RL_OK;
 }
 
-/* Text that holds no special piece. */
-static void encode_plain(rl_tokenizer_ctx *ctx, const char *text, size_t n_bytes, rl_id_sink *sink)
+size_t rl_tokenizer_ctx_job(rl_tokenizer_ctx *ctx, const char *text, const rl_job *job, uint32_t *ids, size_t max_ids)
 {
-    const size_t used = sink->n < sink->max ? sink->n : sink->max;
-    sink->n += ctx->kernel->encode(ctx->tok, ctx->scratch, text, n_bytes, ctx->tok->add_space_prefix,
-                                   sink->ids != NULL ? sink->ids + used : NULL, sink->max - used, &ctx->work);
+    if (job->id != RL_SYMBOL_NONE) {
+        if (max_ids > 0) ids[0] = job->id;
+        return 1;
+    }
+    const bool alone = job->from == job->to; /* the prefix, which a space is, too */
+    return ctx->kernel->encode(ctx->tok, ctx->scratch, alone ? " " : text + job->from,
+                               alone ? 1 : job->to - job->from, job->prefix && !alone, ids, max_ids, &ctx->work);
+}
+
+/* Pieces that overlap: marks of where they are, where there are any. NULL where the plan needs none. */
+static rl_status mark_text(rl_tokenizer_ctx *ctx, const char *text, size_t n_bytes, unsigned flags,
+                           const uint32_t **marks, rl_error *err)
+{
+    *marks = NULL;
+    if (!rl_plan_by_length(ctx->tok, flags) || !rl_plan_finds(ctx->tok, text, n_bytes, flags)) return RL_OK;
+    if (n_bytes > ctx->n_marks) {
+        size_t bytes;
+        const size_t n = n_bytes / 2 > ctx->n_marks ? n_bytes : 2 * ctx->n_marks;
+        uint32_t *room = rl_mul_ok(n, sizeof *room, &bytes) ? rl_alloc(bytes) : NULL;
+        if (room == NULL)
+            return rl_fail(err, RL_ERR_MEMORY, "text of %zu bytes: no memory for marks of its special pieces", n_bytes);
+        rl_free(ctx->marks);
+        ctx->marks = room;
+        ctx->n_marks = n;
+    }
+    rl_plan_mark(ctx->tok, text, n_bytes, flags, ctx->marks);
+    *marks = ctx->marks;
+    return RL_OK;
 }
 
 rl_status rl_tokenizer_encode(rl_tokenizer_ctx *ctx, const char *text, size_t n_bytes, unsigned flags,
                               uint32_t *ids, size_t max_ids, size_t *n_ids, rl_error *err)
 {
-    const rl_tokenizer *tok = ctx->tok;
+    const uint32_t *marks;
     *n_ids = 0;
-    if ((flags & RL_ENCODE_BOS && !tok->has_bos) || (flags & RL_ENCODE_EOS && !tok->has_eos))
-        return rl_fail(err, RL_ERR_ARG, "%s asked for, and the vocabulary has none",
-                       flags & RL_ENCODE_BOS && !tok->has_bos ? "bos" : "eos");
-    rl_status status = make_room(ctx, n_bytes, err);
+    rl_status status = rl_tokenizer_check_flags(ctx->tok, flags, err);
+    if (status == RL_OK) status = rl_tokenizer_ctx_room(ctx, n_bytes, err);
+    if (status == RL_OK) status = mark_text(ctx, text, n_bytes, flags, &marks, err);
     if (status != RL_OK) return status;
-    rl_id_sink sink = {.ids = ids, .max = max_ids};
-    if (flags & RL_ENCODE_BOS) rl_put_id(&sink, tok->bos);
-    for (size_t from = 0; from < n_bytes;) {
-        size_t at = flags & RL_ENCODE_SPECIAL ? from : n_bytes;
-        const uint32_t special = next_special(tok, text, n_bytes, &at);
-        encode_plain(ctx, text + from, at - from, &sink);
-        from = at;
-        if (special == RL_SYMBOL_NONE) continue;
-        rl_put_id(&sink, special);
-        from += tok->span[special].bytes;
+    rl_plan plan = rl_plan_begin(ctx->tok, text, n_bytes, flags, marks);
+    size_t n = 0;
+    for (rl_job job; rl_plan_next(&plan, SIZE_MAX, &job);) {
+        const size_t used = n < max_ids ? n : max_ids;
+        n += rl_tokenizer_ctx_job(ctx, text, &job, ids != NULL ? ids + used : NULL, max_ids - used);
     }
-    if (flags & RL_ENCODE_EOS) rl_put_id(&sink, tok->eos);
-    *n_ids = sink.n;
-    if (sink.n > max_ids)
-        return rl_fail(err, RL_ERR_ARG, "text of %zu bytes has %zu ids, room is for %zu", n_bytes, sink.n,
-                       max_ids);
+    *n_ids = n;
+    if (n > max_ids)
+        return rl_fail(err, RL_ERR_ARG, "text of %zu bytes has %zu ids, room is for %zu", n_bytes, n, max_ids);
     return RL_OK;
 }

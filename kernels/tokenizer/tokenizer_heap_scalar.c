@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 
-/* One symbol a byte of text, and the prefix; indices are 32 bits, the last one means none. */
+/* Indices of symbols are 32 bits, the last one means none. */
 #define MAX_BYTES ((size_t)UINT32_MAX - 2)
 #define NONE UINT32_MAX
 
@@ -36,16 +36,17 @@ typedef struct {
 
 size_t rl_tokenizer_heap_scratch_bytes(const rl_tokenizer *tok, size_t n_bytes)
 {
-    const size_t symbols = n_bytes + 1;
+    const size_t symbols = rl_tokenizer_max_symbols(tok, n_bytes);
     const size_t each = sizeof(node) + 2 * sizeof(uint64_t) + 3;
     const size_t fixed = (tok->has_unused ? tok->n * sizeof(parts) : 0) + (size_t)3 * RL_LINE;
     size_t total;
+    if (symbols >= NONE) return 0;
     return rl_mul_ok(symbols, each, &total) && rl_add_ok(total, fixed, &total) ? total : 0;
 }
 
 static state lay_out(const rl_tokenizer *tok, void *scratch, size_t n_bytes)
 {
-    const size_t symbols = n_bytes + 1;
+    const size_t symbols = rl_tokenizer_max_symbols(tok, n_bytes);
     char *p = scratch;
     state s = {.tok = tok, .nodes = (node *)p};
     p += rl_round_up(symbols * sizeof(node), RL_LINE);

@@ -24,7 +24,7 @@ typedef struct {
 static size_t scratch_bytes(const rl_tokenizer *tok, size_t n_bytes)
 {
     size_t total;
-    return rl_mul_ok(n_bytes + 1, sizeof(stretch) + 3, &total) &&
+    return rl_mul_ok(rl_tokenizer_max_symbols(tok, n_bytes), sizeof(stretch) + 3, &total) &&
                    rl_add_ok(total, tok->n * sizeof(size_t), &total)
                ? total
                : 0;
@@ -112,7 +112,7 @@ static size_t encode(const rl_tokenizer *tok, void *restrict scratch, const char
 {
     state s = {.tok = tok, .cut = scratch};
     s.part = (stretch *)(s.cut + tok->n);
-    s.text = (char *)(s.part + n_bytes + 1);
+    s.text = (char *)(s.part + rl_tokenizer_max_symbols(tok, n_bytes));
     split(&s, rl_tokenizer_normalize(tok, text, n_bytes, prefix, s.text));
     work->symbols += s.n;
     for (size_t i = 0; i + 1 < s.n; i++) note_cut(&s, i);

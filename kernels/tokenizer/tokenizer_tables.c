@@ -1,4 +1,5 @@
 /* tokenizer_tables.c - opening a vocabulary: every rule is checked, then the tables are built, each once. */
+#include "tokenizer/tokenizer_plan.h"
 #include "tokenizer/tokenizer_units.h"
 
 #include "base/mem.h"
@@ -212,8 +213,7 @@ static rl_status index_pieces(rl_tokenizer *tok, const rl_vocab *v, rl_error *er
             tok->byte_id[byte_of(p)] = id;
             n_bytes_found++;
         }
-        if (p->type == RL_PIECE_USER_DEFINED) tok->user_lead[lead] = true;
-        if (p->type == RL_PIECE_CONTROL || p->type == RL_PIECE_UNKNOWN) tok->special_lead[lead] = true;
+        if (p->type == RL_PIECE_USER_DEFINED && v->mode == RL_MODE_SENTENCEPIECE) tok->user_lead[lead] = true;
         if (p->type == RL_PIECE_UNUSED) tok->has_unused = true;
     }
     tok->has_bytes = n_bytes_found == 256;
@@ -481,7 +481,8 @@ rl_status rl_tokenizer_open(rl_tokenizer **out, const rl_vocab *v, rl_error *err
         (status = index_pieces(tok, v, err)) != RL_OK || (status = rank_pieces(tok, v, err)) != RL_OK ||
         (status = index_chars(tok, v, err)) != RL_OK || (status = index_merges(tok, v, err)) != RL_OK ||
         (status = index_joins(tok, err)) != RL_OK || (status = show_pieces(tok, err)) != RL_OK ||
-        (status = rl_units_open(&tok->units, tok, err)) != RL_OK) {
+        (status = rl_units_open(&tok->units, tok, err)) != RL_OK ||
+        (status = rl_plan_tables_open(&tok->plan, tok, v, err)) != RL_OK) {
         rl_tokenizer_close(tok);
         return status;
     }
@@ -504,5 +505,6 @@ void rl_tokenizer_close(rl_tokenizer *tok)
     rl_free(tok->joint);
     rl_free(tok->joins);
     rl_units_close(tok->units);
+    rl_plan_tables_close(tok->plan);
     rl_free(tok);
 }

@@ -68,9 +68,10 @@ struct rl_tokenizer {
 
     bool has_bytes, has_unused;
     uint32_t byte_id[256];
-    bool user_lead[256];             /* bytes that a user-defined piece begins with */
-    bool special_lead[256];          /* bytes that a control or unknown piece begins with */
+    bool user_lead[256];             /* bytes that a user-defined piece begins with; in mode SENTENCEPIECE only */
     size_t reach[RL_PIECE_BYTE + 1]; /* the longest piece of each type, in bytes */
+
+    struct rl_plan_tables *plan; /* owned */
 };
 
 /* The piece of that class spelled so; RL_SYMBOL_NONE where there is none. */
@@ -100,6 +101,13 @@ static inline size_t rl_tokenizer_step(const char *text, size_t n_bytes, bool *r
     const size_t length = rl_utf8_length(text, n_bytes), most = announced[(uint8_t)text[0] >> 4];
     *raw = length == 0;
     return length > 0 ? length : most < n_bytes ? most : n_bytes;
+}
+
+/* The most symbols that a text can begin with, the prefix among them: one a byte; but where a stray byte takes a part of
+ * a space's three along (mode LLAMA_CPP), four for those two bytes. */
+static inline size_t rl_tokenizer_max_symbols(const rl_tokenizer *tok, size_t n_bytes)
+{
+    return (tok->mode == RL_MODE_LLAMA_CPP ? 2 * n_bytes : n_bytes) + 1;
 }
 
 /* Point 2: the user-defined piece that normalized text [n_bytes > 0] begins with, else RL_SYMBOL_NONE. */

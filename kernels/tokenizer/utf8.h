@@ -34,6 +34,23 @@ static inline size_t rl_utf8_length(const char *p, size_t n)
     return want != 0 && rl_utf8_agree(p, n) == want ? want : 0;
 }
 
+/* Whether no character of text [n] lies across place `at`, 0 to n: every byte of none is one by itself. */
+static inline int rl_utf8_boundary(const char *text, size_t n, size_t at)
+{
+    if (at >= n || ((uint8_t)text[at] & 0xc0) != 0x80) return 1;
+    for (size_t back = 1; back <= 3 && back <= at; back++)
+        if (rl_utf8_length(text + at - back, n - at + back) > back) return 0;
+    return 1;
+}
+
+/* Length of the character that ends at `at` > 0, a boundary of text; 0 for a byte of none. */
+static inline size_t rl_utf8_length_before(const char *text, size_t at)
+{
+    for (size_t back = 1; back <= 4 && back <= at; back++)
+        if (rl_utf8_length(text + at - back, back) == back) return back;
+    return 0;
+}
+
 /* The code point of a well-formed character of that length. */
 static inline uint32_t rl_utf8_code(const char *p, size_t length)
 {
