@@ -7,11 +7,10 @@
 #include "base/embed.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "gguf_vocab.h"
 #include "perf/barrier.h"
 #include "program.h"
 #include "tokenizer/tokenizer.h"
-#include "vocab.h"
+#include "vocab_file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -175,25 +174,12 @@ static void add_case(rl_program *p, const rl_part *part, const rl_tokenizer_kern
                            });
 }
 
-/* The vocabulary of a model file, or the built-in one. */
 static rl_status open_tokenizer(const char *path, rl_error *err)
 {
-    rl_vocab *vocab;
-    rl_gguf *g = NULL;
-    rl_status status;
-    if (path[0] == '\0') {
-        status = rl_vocab_builtin_open(&vocab, err);
-        if (status == RL_OK) status = rl_tokenizer_open(&tokenizer, vocab, err);
-        if (status == RL_OK) rl_vocab_builtin_close(vocab);
-        return status;
-    }
-    status = rl_gguf_open(&g, path, err);
-    if (status == RL_OK) status = rl_gguf_vocab(g, &vocab, err);
-    if (status == RL_OK) {
-        status = rl_tokenizer_open(&tokenizer, vocab, err);
-        rl_gguf_vocab_free(vocab);
-    }
-    rl_gguf_close(g);
+    rl_vocab_file *file;
+    rl_status status = rl_vocab_file_open(&file, path[0] != '\0' ? path : "built-in", err);
+    if (status == RL_OK) status = rl_tokenizer_open(&tokenizer, rl_vocab_file_vocab(file), err);
+    rl_vocab_file_close(file);
     return status;
 }
 
@@ -202,7 +188,10 @@ int main(int argc, char **argv)
     rl_program p;
     int exit_code;
     rl_error err;
-    rl_flag model = {"model", "", "GGUF file whose vocabulary to use (default: the built-in one)", false};
+    rl_flag model = {
+        "model", "",
+        "GGUF, tokenizer.model or tokenizer.json file whose vocabulary to use (default: the built-in one)",
+        false};
     const rl_program_config config = {
         .family = "tokenizer", .axes = RL_AXIS_ISA, .flags = &model, .n_flags = 1};
     if (!rl_program_open(&p, &config, argc, argv, &exit_code)) return exit_code;

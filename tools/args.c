@@ -64,7 +64,7 @@ static bool all_given(const rl_command *command, const void *options, const char
         rl_bad_usage(command, "%s %s is required", arg->name, arg->value);
         return false;
     }
-    if (command->operand != NULL && *operand == NULL) {
+    if (command->operand != NULL && command->operand[0] != '[' && *operand == NULL) {
         rl_bad_usage(command, "expected %s", command->operand);
         return false;
     }

@@ -43,7 +43,7 @@ typedef struct {
 
 typedef struct rl_command {
     const char *name;    /* "run", "model synth" */
-    const char *operand; /* "LANE|all": its one argument, required; NULL: takes none */
+    const char *operand; /* "LANE|all": its one argument, required; "[FILE]": may be left out; NULL: takes none */
     const char *summary;
     const rl_arg *args;
     size_t n_args;
@@ -52,7 +52,7 @@ typedef struct rl_command {
 } rl_command;
 
 /* Fills the fields of *options that are given, and *operand (which may be NULL where the command takes none).
- * False on bad usage; what is wrong has been told on stderr. */
+ * An operand that was left out is NULL. False on bad usage; what is wrong has been told on stderr. */
 bool rl_args_parse(const rl_command *command, void *options, const char **operand, int argc, char **argv);
 
 void rl_args_help(const rl_command *command, FILE *out);

@@ -8,7 +8,7 @@
 static const rl_command *const commands[] = {
     &rl_cmd_run,  &rl_cmd_compare,     &rl_cmd_recalibrate, &rl_cmd_machine,
     &rl_cmd_ab,   &rl_cmd_bisect,      &rl_cmd_list,        &rl_cmd_model_synth, &rl_cmd_model_info,
-    &rl_cmd_selftest,
+    &rl_cmd_tokenize_encode, &rl_cmd_tokenize_decode, &rl_cmd_tokenize_count, &rl_cmd_selftest,
 };
 
 static void help(FILE *out)
@@ -17,7 +17,7 @@ static void help(FILE *out)
           "are we?\n\n",
           out);
     for (size_t i = 0; i < RL_COUNT(commands); i++)
-        fprintf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+        fprintf(out, "  %-16s %s\n", commands[i]->name, commands[i]->summary);
     fputs("\n`ridgeline COMMAND --help` tells the rest. --version prints the version.\n\n"
           "exit status of run, compare and ab: 0 pass, 1 regression, 2 measurement broken, 3 no usable baseline "
           "for this\n"
