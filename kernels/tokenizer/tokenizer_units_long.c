@@ -14,15 +14,22 @@
 typedef struct {
     uint32_t at;         /* in the text */
     uint32_t prev, next; /* symbols that are left */
-    uint32_t link;       /* of its bucket's list, number + 1; 0 ends it */
-    uint16_t symbol, rank, made, unused;
+    uint16_t symbol, rank, made;
+    uint16_t due; /* is among the places whose turn it is */
 } node;
+
+/* A place in a bucket's list. It stays when its symbol's rank changes, and is then out of date. */
+typedef struct {
+    uint32_t symbol, link; /* the list goes on with entry link - 1; 0 ends it */
+} entry;
 
 typedef struct {
     const rl_tokenizer *tok;
     const rl_units *u;
     rl_unit_buckets *buckets;
     node *nodes;
+    entry *entries;
+    uint32_t n_entries;
     uint32_t *turn, *spare; /* places of the rank whose turn it is, and room to sort them */
     uint64_t merges, steps;
 } state;
@@ -30,7 +37,7 @@ typedef struct {
 size_t rl_unit_long_scratch_bytes(size_t n_bytes)
 {
     size_t total;
-    return rl_mul_ok(n_bytes + 1, sizeof(node) + 2 * sizeof(uint32_t), &total) ? total : 0;
+    return rl_mul_ok(n_bytes + 1, sizeof(node) + 3 * sizeof(entry) + 2 * sizeof(uint32_t), &total) ? total : 0;
 }
 
 /* ---- Buckets ---- */
@@ -38,8 +45,8 @@ size_t rl_unit_long_scratch_bytes(size_t n_bytes)
 static void push(state *s, uint32_t i)
 {
     const uint32_t rank = s->nodes[i].rank;
-    s->nodes[i].link = s->buckets->head[rank];
-    s->buckets->head[rank] = i + 1;
+    s->entries[s->n_entries] = (entry){i, s->buckets->head[rank]};
+    s->buckets->head[rank] = ++s->n_entries;
     s->buckets->filled[rank >> 6] |= (uint64_t)1 << (rank & 63);
     s->buckets->words[rank >> 12] |= (uint64_t)1 << (rank >> 6 & 63);
 }
@@ -120,17 +127,32 @@ static void merge_at(state *s, uint32_t i)
     s->merges++;
 }
 
+/* The places of a rank, each once, out of its list. */
+static size_t gather(state *s, uint32_t rank)
+{
+    size_t places = 0;
+    for (uint32_t e = s->buckets->head[rank]; e != 0; e = s->entries[e - 1].link) {
+        const uint32_t i = s->entries[e - 1].symbol;
+        s->steps++;
+        if (s->nodes[i].rank != rank || s->nodes[i].due) continue;
+        s->nodes[i].due = true;
+        s->turn[places++] = i;
+    }
+    s->buckets->head[rank] = 0;
+    return places;
+}
+
 static void merge_all(state *s, uint32_t n)
 {
     for (uint32_t i = n; i-- > 0;) consider(s, i);
     for (uint32_t rank; (rank = next_rank(s->buckets)) != NONE;) {
-        size_t places = 0;
-        for (uint32_t i = s->buckets->head[rank]; i != 0; i = s->nodes[i - 1].link) s->turn[places++] = i - 1;
-        s->buckets->head[rank] = 0;
+        const size_t places = gather(s, rank);
         sort(s, places);
-        s->steps += places;
-        for (size_t i = 0; i < places; i++)
-            if (s->nodes[s->turn[i]].rank == rank) merge_at(s, s->turn[i]);
+        for (size_t i = 0; i < places; i++) {
+            node *left = &s->nodes[s->turn[i]];
+            left->due = false;
+            if (left->rank == rank) merge_at(s, s->turn[i]); /* its left neighbour may just have taken it */
+        }
     }
 }
 
@@ -159,7 +181,8 @@ bool rl_unit_merge_long(const rl_tokenizer *tok, const rl_units *u, rl_unit_buck
 {
     if (!u->ordered || u->mark_id == RL_UNIT_NONE) return false;
     state s = {.tok = tok, .u = u, .buckets = buckets, .nodes = scratch};
-    s.turn = (uint32_t *)(s.nodes + n_bytes + 1);
+    s.entries = (entry *)(s.nodes + n_bytes + 1);
+    s.turn = (uint32_t *)(s.entries + 3 * (n_bytes + 1));
     s.spare = s.turn + n_bytes + 1;
     const uint32_t n = split(&s, text, n_bytes, prefix);
     if (n == 0) return false;
