@@ -35,7 +35,7 @@ static void one_long_text_has_the_same_ids_on_any_number_of_threads(void **state
     util_rng rng = {SEED};
     char *text = malloc(LONG);
     uint32_t *want = malloc(16 * LONG * sizeof *want), *got = malloc(16 * LONG * sizeof *got);
-    for (unsigned round = 0; round < 36; round++) {
+    for (unsigned round = 0; round < 12; round++) {
         util_vocab v = util_plan_vocab(&rng, (rl_tokenizer_mode)(round % 3));
         rl_tokenizer *tok = util_tokenizer(&v.vocab);
         rl_tokenizer_ctx *ctx = util_context(tok, "heap");
@@ -83,7 +83,7 @@ static void many_texts_have_the_ids_that_each_has_alone(void **state)
 {
     (void)state;
     util_rng rng = {SEED + 1};
-    for (unsigned round = 0; round < 9; round++) {
+    for (unsigned round = 0; round < 3; round++) {
         util_vocab v = util_plan_vocab(&rng, (rl_tokenizer_mode)(round % 3));
         rl_tokenizer *tok = util_tokenizer(&v.vocab);
         rl_tokenizer_ctx *ctx = util_context(tok, "heap");

@@ -19,8 +19,7 @@ typedef struct {
     char *text;   /* owned: spellings of a marked finder; others borrow the tokenizer's */
     size_t reach; /* the longest, in bytes of text at most */
     bool marked;
-    size_t
-        marks; /* U+2581 that every piece begins with, left out of `pattern`; 0 where their numbers differ */
+    size_t marks;   /* U+2581 that every piece begins with, left out of `pattern`; 0 where their numbers differ */
     bool ragged;    /* they do differ */
     bool utf8;      /* every piece is */
     bool lead[256]; /* bytes of text where a pattern can begin */

@@ -192,8 +192,7 @@ static rl_status take_over(slot *s, const slot *from, size_t n_places, const cha
     s->used = 0; /* until all is well */
     s->flags = flags;
     const bool same = s == from;
-    s->n_places = same ? n_places : 0;
-    s->n_ids = same ? last.n_ids : 0;
+    if (!same) s->n_places = s->n_ids = 0; /* nothing of them is kept as memory grows */
     const size_t keep = same ? last.at : 0;
     rl_status status = grow_text(s, keep, n_bytes, err);
     if (status == RL_OK && !same) status = grow_ids(s, last.n_ids, err);
