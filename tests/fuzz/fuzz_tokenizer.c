@@ -110,6 +110,9 @@ static void make(made *m, const uint8_t **data, size_t *size)
 static bool comes_back(const made *m, const char *text, size_t n, uint8_t bits)
 {
     if (!(bits & BYTES) || bits & SPECIAL) return false;
+    /* Without a piece for it a space is the bytes of U+2581, and those come back. */
+    const size_t mark = id_of(m, "\xe2\x96\x81", 3);
+    if (!merges_with(m, mark) || m->pieces[mark].type == RL_PIECE_UNUSED) return false;
     /* A text that added pieces cut gets more spaces than one. */
     if (m->user_defined && m->vocab.mode != RL_MODE_SENTENCEPIECE && bits & PREFIX) return false;
     for (size_t at = 0, length; at < n; at += length) {
