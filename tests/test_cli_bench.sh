@@ -71,7 +71,7 @@ for bench; do
     */bench_attn_decode) few='/ctx:128/hot/threads:1$' has_axes='isa cache threads' ;;
     */bench_dequant) few='/(q4_0|q6_K)/.*/hot$' has_axes='isa cache' ;;
     */bench_ops) few='/(rmsnorm|argmax)/' has_axes='isa' ;;
-    */bench_tokenizer) few='/english/1024$' has_axes='isa' ;;
+    */bench_tokenizer) few='/english/1024/cold$' has_axes='isa threads' ;;
     */bench_e2e) few='' has_axes='isa threads' ;;
     esac
     set -- "$bench" --benchmark_filter="$few"

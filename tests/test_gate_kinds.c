@@ -201,6 +201,94 @@ static void an_optional_ratio_of_which_some_rows_have_partners_is_broken(void **
     util_judge_end(&t);
 }
 
+/* What disturbs the slower of the two makes the faster look good. */
+static void a_partner_that_was_disturbed_breaks_the_ratio(void **state)
+{
+    (void)state;
+    util_trial t;
+    util_csv_start(UTIL_CSV_HEADER);
+    util_csv_line("k/q8/a,10,100,ns,,,1,0,0,50,0");
+    util_csv_line("k/f16/a,10,200,ns,,,1,0,1,50,0");
+    util_judge(&t, &(util_setup){.gates = RATIO("real_time", "lower", ""), .csv = util_csv});
+    util_expect(&t, "k/q8/a", RL_BROKEN, "1 of 1 repetitions were disturbed from outside: measure again");
+    util_judge_end(&t);
+}
+
+/* Ten launches have their lower 95 % bound at the second smallest, five at the smallest, four none. */
+static void a_lower_bound_must_be_reached_not_the_median_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        double own[10];
+        size_t n;
+        rl_verdict verdict;
+        double low;
+        const char *says;
+        int exit_code;
+    } cases[] = {
+  /* clang-format off */
+        {{100, 100, 100, 100, 100}, 5, RL_PASS, 1.2, "", RL_EXIT_PASS},
+        {{100, 100, 100, 100, 120}, 5, RL_INCONCLUSIVE, 1, "of that the lower 95 % bound is 1.000: 1.15 times wanted. Measure again", RL_EXIT_BROKEN},
+        {{100, 100, 120, 120, 120}, 5, RL_REGRESSED, 1, "1.000 times as good as k/f16/a: 1.15 times wanted", RL_EXIT_REGRESSION},
+        {{100, 100, 100, 100}, 4, RL_BROKEN, (double)NAN, "4 launches have no lower 95 % bound: at least 5 are needed", RL_EXIT_BROKEN},
+        {{100, 100, 100, 100, 100, 100, 100, 100, 100, 120}, 10, RL_PASS, 1.2, "", RL_EXIT_PASS},
+        {{100, 100, 100, 100, 100, 100, 100, 100, 120, 120}, 10, RL_INCONCLUSIVE, 1, "lower 95 % bound is 1.000", RL_EXIT_BROKEN},
+  /* clang-format on */
+    };
+    static const double other[10] = {120, 120, 120, 120, 120, 120, 120, 120, 120, 120};
+    for (size_t i = 0; i < RL_COUNT(cases); i++) {
+        util_trial t;
+        util_csv_start(UTIL_CSV_HEADER);
+        util_csv_row("k/q8/a", cases[i].own, cases[i].n, 50, 0);
+        util_csv_row("k/f16/a", other, cases[i].n, 50, 0);
+        util_judge(&t, &(util_setup){.gates = RATIO("real_time", "lower", ",\"bound\":\"lower95\""),
+                                     .csv = util_csv});
+        util_expect(&t, "k/q8/a", cases[i].verdict, cases[i].says);
+        const double low = util_finding(&t, "k/q8/a")->ratio_low;
+        assert_true(isnan(cases[i].low) ? isnan(low) : low == cases[i].low);
+        assert_int_equal(t.v.exit_code, cases[i].exit_code);
+        util_judge_end(&t);
+    }
+}
+
+/* The companion's rows may be missing where it could not run, and nowhere else. */
+static void a_ratio_to_the_companion_says_why_it_is_not_taken(void **state)
+{
+    (void)state;
+    static const double times[] = {100, 100}, slow[] = {200, 200};
+    static const struct {
+        const char *companion, *other, *benchmark;
+        rl_verdict verdict;
+        const char *says;
+    } cases[] = {
+        {"no such package", "k/f32/a", "rows matching ^k/q8", RL_NOT_APPLICABLE,
+         "without o.py: no such package"                                                                             },
+        {NULL,              "k/f32/a", "rows matching ^k/q8", RL_NOT_APPLICABLE,
+         "the samples are of the bench alone, without o.py"                                                          },
+        {"ran",             "k/f32/a", "rows matching ^k/q8", RL_BROKEN,         "the companion ran, and left no row"},
+        {"ran",             "k/f16/a", "k/q8/a",              RL_PASS,           ""                                  },
+    };
+    for (size_t i = 0; i < RL_COUNT(cases); i++) {
+        util_trial t;
+        util_csv_start(UTIL_CSV_HEADER);
+        util_csv_row("k/q8/a", times, 2, 50, 0);
+        util_csv_row(cases[i].other, slow, 2, 50, 0);
+        util_csv_row("z", times, 2, 50, 0);
+        util_judge(&t,
+                   &(util_setup){.gates = RATIO("real_time", "lower",
+                                                ",\"companion\":true") ","
+                                                                       "{\"kind\":\"floor\",\"rows\":\"^z\","
+                                                                       "\"metric\":\"bw_pct\",\"min\":1}",
+                                 .lane_more = ",\"companion\":{\"program\":\"o.py\",\"rows\":\"^k/f\"}",
+                                 .machine = "\"cores\":\"1\"",
+                                 .companion = cases[i].companion,
+                                 .csv = util_csv});
+        util_expect(&t, cases[i].benchmark, cases[i].verdict, cases[i].says);
+        assert_int_equal(t.v.exit_code, cases[i].verdict == RL_BROKEN ? RL_EXIT_BROKEN : RL_EXIT_PASS);
+        util_judge_end(&t);
+    }
+}
+
 /* ---- Errors ---------------------------------------------------------------------------------------- */
 
 static void a_quality_gate_looks_at_every_repetition_unless_told_otherwise(void **state)
@@ -296,6 +384,9 @@ int main(void)
         cmocka_unit_test(a_row_without_a_partner_is_broken),
         cmocka_unit_test(partners_in_other_units_are_broken),
         cmocka_unit_test(an_optional_ratio_of_which_some_rows_have_partners_is_broken),
+        cmocka_unit_test(a_partner_that_was_disturbed_breaks_the_ratio),
+        cmocka_unit_test(a_lower_bound_must_be_reached_not_the_median_alone),
+        cmocka_unit_test(a_ratio_to_the_companion_says_why_it_is_not_taken),
         cmocka_unit_test(a_quality_gate_looks_at_every_repetition_unless_told_otherwise),
         cmocka_unit_test(what_ran_is_held_against_what_should_have_run),
         cmocka_unit_test(samples_that_do_not_say_what_ran_are_broken),

@@ -183,6 +183,77 @@ static void whatever_is_wrong_is_named_with_its_place(void **state)
     }
 }
 
+#define WITH(what) "\"timeout_s\": 120, " what
+
+static void a_companion_is_read_with_all_it_says(void **state)
+{
+    (void)state;
+    rl_lane lane;
+    rl_error err = {0};
+    char *text =
+        util_replaced(good, "\"timeout_s\": 120",
+                      WITH("\"companion\": {\"program\": \"o.py\", \"rows\": \"/f16/\", \"args\": [\"--x\"], "
+                           "\"quick_args\": "
+                           "[\"--y\", \"--z\"], \"timeout_s\": 7}, \"summary\": [\"real_time\", \"n\"]"));
+    char *more =
+        util_replaced(text, "\"min\": 1.15", "\"min\": 1.15, \"bound\": \"lower95\", \"companion\": true");
+    if (parse(&lane, more, &err) != RL_OK) fail_msg("%s", err.text);
+    assert_string_equal(lane.companion.program, "o.py");
+    assert_true(rl_matches(&lane.companion.matcher, "k/f16/a") &&
+                !rl_matches(&lane.companion.matcher, "k/q8/a"));
+    assert_int_equal(lane.companion.n_args, 1);
+    assert_int_equal(lane.companion.n_quick_args, 2);
+    assert_string_equal(lane.companion.quick_args[1], "--z");
+    assert_true(lane.companion.timeout_s == 7);
+    assert_int_equal(lane.n_summary, 2);
+    assert_string_equal(lane.summary[1], "n");
+    assert_true(lane.gates[4].lower95 && lane.gates[4].of_companion && !lane.gates[0].lower95);
+    rl_lane_free(&lane);
+    free(text);
+    free(more);
+    text = util_replaced(good, "{\"preset\": \"tiny\", \"format\": \"q4_0\", \"seed\": 7}", "\"optional\"");
+    assert_int_equal(parse(&lane, text, &err), RL_OK);
+    assert_true(lane.model.optional && lane.model.preset == NULL && lane.companion.program == NULL);
+    rl_lane_free(&lane);
+    free(text);
+}
+
+static void a_companion_that_makes_no_sense_is_refused(void **state)
+{
+    (void)state;
+    static const util_variant variants[] = {
+        {"\"timeout_s\": 120",                                        WITH("\"companion\": {\"rows\": \"x\"}"),                                  "$.companion.program: is missing"      },
+        {"\"timeout_s\": 120",                                        WITH("\"companion\": {\"program\": \"o.py\"}"),
+         "$.companion.rows: is missing"                                                                                                                                                 },
+        {"\"timeout_s\": 120",                                        WITH("\"companion\": {\"program\": \"../o\", \"rows\": \"x\"}"),
+         "$.companion.program: expected letters"                                                                                                                                        },
+        {"\"timeout_s\": 120",                                        WITH("\"companion\": {\"program\": \"o\", \"rows\": \"(\"}"),
+         "$.companion.rows: not a regular expression"                                                                                                                                   },
+        {"\"timeout_s\": 120",
+         WITH("\"companion\": {\"program\": \"o\", \"rows\": \"x\", \"args\": [\"--bench=a\"]}"),
+         "$.companion.args: --bench is set by ridgeline itself"                                                                                                                         },
+        {"\"timeout_s\": 120",                                        WITH("\"companion\": {\"program\": \"o\", \"rows\": \"x\", \"what\": 1}"),
+         "$.companion.what: unknown key"                                                                                                                                                },
+        {"\"timeout_s\": 120",                                        WITH("\"summary\": \"real_time\""),                                        "$.summary: expected"                  },
+        {"{\"preset\": \"tiny\", \"format\": \"q4_0\", \"seed\": 7}", "\"perhaps\"",
+         "$.model: is 'perhaps', expected optional"                                                                                                                                     },
+        {"\"min\": 1.15",                                             "\"min\": 1.15, \"companion\": true",                                      "$.gates[4]: the lane has no companion"},
+        {"\"min\": 1.15",                                             "\"min\": 1.15, \"bound\": \"best\"",
+         "$.gates[4].bound: is 'best', expected median or lower95"                                                                                                                      },
+        {"\"min\": 1.15",                                             "\"min\": 1.15, \"companion\": true, \"optional\": \"n\"",
+         "$.gates[4].companion: a companion's row says itself"                                                                                                                          },
+    };
+    for (size_t i = 0; i < RL_COUNT(variants); i++) {
+        rl_lane lane;
+        rl_error err = {0};
+        char *text = util_replaced(good, variants[i].from, variants[i].to);
+        assert_int_equal(parse(&lane, text, &err), RL_ERR_FORMAT);
+        util_assert_contains(err.text, variants[i].says);
+        rl_lane_free(&lane);
+        free(text);
+    }
+}
+
 static void a_lane_without_gates_is_refused(void **state)
 {
     (void)state;
@@ -406,6 +477,8 @@ int main(void)
         cmocka_unit_test(a_lane_is_read_with_all_it_says),
         cmocka_unit_test(quick_is_as_full_where_the_file_does_not_say),
         cmocka_unit_test(whatever_is_wrong_is_named_with_its_place),
+        cmocka_unit_test(a_companion_is_read_with_all_it_says),
+        cmocka_unit_test(a_companion_that_makes_no_sense_is_refused),
         cmocka_unit_test(a_lane_without_gates_is_refused),
         cmocka_unit_test(a_lane_cut_anywhere_is_refused),
         cmocka_unit_test(documents_have_limits),

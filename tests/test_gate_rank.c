@@ -168,9 +168,30 @@ static void a_detectable_shift_shrinks_with_launches_and_strays_do_not_widen_it(
     near("sigma", 0, rl_pooled_sigma((rl_side){x, 5}, (rl_side){y, 5}), 1.4826 * 0.01);
 }
 
+static void the_lower_end_of_a_median(void **state)
+{
+    (void)state;
+    /* From P(at most k - 1 heads of n): 1/16 of 4, 1/32 of 5, 7/64 and 1/64 of 6, 9/256 of 8, 11/1024 and 56/1024 of 10. */
+    static const size_t expected[][2] = {
+        {0,  0},
+        {1,  0},
+        {4,  0},
+        {5,  1},
+        {6,  1},
+        {7,  1},
+        {8,  2},
+        {10, 2},
+        {11, 3}
+    };
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
+        assert_int_equal(rl_median_low(expected[i][0], 0.05), expected[i][1]);
+    assert_int_equal(rl_median_low(10, 0.06), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_lower_end_of_a_median),
         cmocka_unit_test(tests_and_intervals_are_scipys),
         cmocka_unit_test(the_smallest_p_is_that_of_sides_apart),
         cmocka_unit_test(the_smallest_p_is_one_that_the_tests_give),

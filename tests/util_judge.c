@@ -74,8 +74,9 @@ static void read_origin(util_trial *t, const util_setup *s)
 {
     rl_error err = {0};
     format("{\"machine_class\":\"m\",\"machine_class_of\":{%s},\"machine\":{},\"build\":{\"commit\":\"c\","
-           "\"dirty\":false},\"code\":{%s}}",
-           or_none(s->machine), or_none(s->code));
+           "\"dirty\":false},\"code\":{%s}%s%s%s}",
+           or_none(s->machine), or_none(s->code), s->companion != NULL ? ",\"companion\":\"" : "",
+           or_none(s->companion), s->companion != NULL ? "\"" : "");
     if (rl_origin_parse(&t->origin, "context", text, strlen(text), &err) != RL_OK) fail_msg("%s", err.text);
 }
 

@@ -24,6 +24,7 @@ typedef struct {
     const char *lane_more; /* more keys of the lane, each after a comma */
     const char *code_then,
         *code;           /* members of the objects "code" of the baseline and of the run; NULL: none */
+    const char *companion; /* what the run's context says of it; NULL: nothing */
     const char *machine; /* members of the run's "machine_class_of"; NULL: the run has no context,
                                         unless it has code */
 } util_setup;

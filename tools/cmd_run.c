@@ -12,7 +12,7 @@
 #include <string.h>
 
 typedef struct {
-    const char *bench_dir, *report_dir, *baselines, *model, *rows;
+    const char *bench_dir, *report_dir, *baselines, *model, *vocab, *rows;
     uint64_t launches;
     bool quick, all;
     rl_report_options reports;
@@ -23,6 +23,7 @@ static const char *command_line(const options *o, const char *name, rl_pool *poo
 {
     const rl_option_text texts[] = {
         {"--model",     o->model    },
+        {"--vocab",     o->vocab    },
         {"--baselines", o->baselines},
         {"--bench-dir", o->bench_dir}
     };
@@ -51,7 +52,8 @@ static int run_lane(const options *o, const char *baselines, const char *lanes, 
                                                  .quick = o->quick,
                                                  .launches = (size_t)o->launches,
                                                  .bench_dir = o->bench_dir,
-                                                 .model = o->model,
+                                                 .model = lane->model.optional ? o->vocab : o->model,
+                                                 .companion = true,
                                                  .dir = dir,
                                                  .progress = stderr},
                               v, csv, &caught);
@@ -121,6 +123,8 @@ static const rl_arg args[] = {
     RL_TEXT("--rows", "ERE", options, rows,
             "only rows whose names match, instead of those that the lane selects"),
     RL_TEXT("--model", "FILE", options, model, "the model file, for lanes that need one"),
+    RL_TEXT("--vocab", "FILE", options, vocab,
+            "the file with the vocabulary, for lanes that can take one (default: their own)"),
     RL_TEXT("--reports", "DIR", options, report_dir, "where reports go (default: reports)"),
     RL_TEXT("--baselines", "DIR", options, baselines, "where baselines and lanes/ are (default: baselines)"),
     RL_TEXT("--bench-dir", "DIR", options, bench_dir, "where the bench programs are (default: see below)"),

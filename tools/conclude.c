@@ -6,6 +6,7 @@
 #include "gate/render.h"
 #include "gate/waiver.h"
 #include "here.h"
+#include "summary.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -128,6 +129,23 @@ static void apply_waivers(const evidence *e)
     rl_waivers_free(&waivers);
 }
 
+/* Beside verdict.json, where the lane asks for it. */
+static void write_summary(const evidence *e)
+{
+    char path[RL_PATH_MAX];
+    rl_error why;
+    const rl_conclude_plan *plan = e->plan;
+    if (plan->report == NULL || plan->lane == NULL || plan->lane->n_summary == 0 || !e->has_samples) return;
+    rl_status status = rl_make_dirs(plan->report, &why);
+    if (status == RL_OK && !rl_path_join(path, plan->report, "summary.json"))
+        status = rl_fail(&why, RL_ERR_ARG, "the path of the report is too long");
+    if (status == RL_OK)
+        status = rl_summary_write(path, e->v, &e->samples, e->has_origin ? &e->origin : NULL, &why);
+    if (status == RL_OK) return;
+    rl_verdict_problem(e->v, "no summary.json: %s", why.text);
+    rl_verdict_close(e->v);
+}
+
 static void write_report(const rl_conclude_plan *plan, rl_verdict_set *v)
 {
     char path[RL_PATH_MAX];
@@ -160,6 +178,7 @@ void rl_conclude(const rl_conclude_plan *plan, rl_verdict_set *v)
     } else {
         rl_verdict_close(v);
     }
+    write_summary(&e);
     write_report(plan, v);
     rl_samples_free(&e.samples);
     rl_origin_free(&e.origin);

@@ -1,6 +1,7 @@
 /* measure.c - launches, and gathering what they wrote. */
 #include "measure.h"
 #include "base/file.h"
+#include "companion.h"
 #include "gate/launch.h"
 #include "gate/origin.h"
 #include "gate/samples.h"
@@ -20,11 +21,13 @@ typedef struct {
     char bench[RL_PATH_MAX], model[RL_PATH_MAX], identity[64]; /* model "": the lane has none */
     rl_outfile csv;                                            /* open from the first launch on */
     char *header;                                              /* of the first launch's CSV */
-    size_t taken, lines, bytes;                                /* launches in it, and their rows */
+    size_t taken, lines, bytes;                                /* whole launches in it, and rows */
     cJSON *context, *context_of_launches;                      /* owned; the second is inside the first */
     const char *class;                                         /* of the first launch */
     double spent_s;
     int caught; /* a signal that asked us to end */
+    rl_companion companion;
+    const char **env;
 } lane_run;
 
 /* ---- Getting ready --------------------------------------------------------------------------------- */
@@ -35,7 +38,7 @@ bool rl_measure_model(const rl_lane *lane, const char *asked, char path[RL_PATH_
     const rl_lane_model *m = &lane->model;
     rl_error why;
     path[0] = identity[0] = '\0';
-    if (m->preset == NULL) return true;
+    if (m->preset == NULL && !(m->optional && asked != NULL)) return true;
     if (asked != NULL)
         snprintf(path, RL_PATH_MAX, "%s", asked);
     else
@@ -52,14 +55,15 @@ bool rl_measure_model(const rl_lane *lane, const char *asked, char path[RL_PATH_
     return false;
 }
 
-/* Files called 3.csv, 3.csv.context.json, or 3.csv.tmp-something where a bench was killed. */
+/* Files called 3.csv, 3.csv.context.json, or 3.csv.tmp-something where a bench was killed, and 3.companion.csv. */
 static void clear_launches(const char *report)
 {
     char dir[RL_PATH_MAX], path[RL_PATH_MAX];
     DIR *d = rl_path_join(dir, report, "launches") ? opendir(dir) : NULL;
     for (const struct dirent *entry; d != NULL && (entry = readdir(d)) != NULL;) {
         size_t digits = strspn(entry->d_name, "0123456789");
-        if (digits > 0 && strncmp(entry->d_name + digits, ".csv", 4) == 0 &&
+        const char *rest = entry->d_name + digits;
+        if (digits > 0 && (strncmp(rest, ".csv", 4) == 0 || strncmp(rest, ".companion.csv", 14) == 0) &&
             rl_path_join(path, dir, entry->d_name))
             unlink(path);
     }
@@ -68,7 +72,8 @@ static void clear_launches(const char *report)
 
 bool rl_measure_clear(const char *dir, rl_verdict_set *v)
 {
-    static const char *const ours[] = {"samples.csv", "context.json", "verdict.json", "ab.json"};
+    static const char *const ours[] = {"samples.csv", "context.json", "verdict.json", "summary.json",
+                                       "ab.json"};
     char path[RL_PATH_MAX];
     rl_error why;
     if (!rl_path_join(path, dir, "launches") || rl_make_dirs(path, &why) != RL_OK) {
@@ -160,7 +165,6 @@ static rl_status check_size(lane_run *r, const char *rows, size_t n, rl_error *e
             "it has %zu lines, %zu bytes: by %zu launches samples.csv would become larger than it may "
             "be, %d lines and %d bytes: ask for fewer --launches, or fewer rows by --rows",
             lines, n, r->launches, (int)RL_SAMPLES_LINES_MAX, (int)RL_SAMPLES_BYTES_MAX);
-    r->taken++;
     r->lines += lines;
     r->bytes += n;
     return RL_OK;
@@ -209,6 +213,10 @@ static rl_status append_context(lane_run *r, size_t launch, const char *path, co
         const char *mode = r->plan->quick ? "quick" : r->v->rows[0] != '\0' ? "rows" : "full";
         cJSON_AddStringToObject(r->context, "lane_mode", mode);
         if (r->model[0] != '\0') cJSON_AddStringToObject(r->context, "model_identity", r->identity);
+        cJSON_DeleteItemFromObjectCaseSensitive(r->context, "companion");
+        if (r->plan->lane->companion.program != NULL)
+            cJSON_AddStringToObject(r->context, "companion",
+                                    r->companion.absent[0] != '\0' ? r->companion.absent : "ran");
         r->context_of_launches = cJSON_AddArrayToObject(r->context, "launches");
     }
     cJSON *own = cJSON_CreateObject(), *member = context != NULL ? context->child : NULL;
@@ -241,15 +249,23 @@ static rl_status check_class(lane_run *r, const char *path, rl_error *err)
     return status;
 }
 
+/* The rows, all of this launch, and with names that whoever measured them may give. */
+static rl_status check_rows(const lane_run *r, size_t launch, const char *path, int exit_code, bool bench,
+                            rl_error *err)
+{
+    rl_samples s;
+    rl_status status = rl_measure_read(&s, path, launch, exit_code, err);
+    if (status == RL_OK) status = rl_companion_names(r->plan->lane, &s, bench, err);
+    rl_samples_free(&s);
+    return status;
+}
+
 /* What a launch wrote, read and checked before any of it is kept. */
 static rl_status take_in(lane_run *r, size_t launch, const char *path, const rl_launch_result *result,
                          rl_error *err)
 {
-    rl_samples s;
-    rl_status status = rl_measure_read(&s, path, launch, result->code, err);
-    if (status != RL_OK) return status;
-    rl_samples_free(&s);
-    status = check_class(r, path, err);
+    rl_status status = check_rows(r, launch, path, result->code, true, err);
+    if (status == RL_OK) status = check_class(r, path, err);
     if (status == RL_OK && r->csv.stream == NULL) {
         char csv[RL_PATH_MAX];
         rl_path_join(csv, r->plan->dir, "samples.csv");
@@ -262,33 +278,100 @@ static rl_status take_in(lane_run *r, size_t launch, const char *path, const rl_
 
 /* ---- The run --------------------------------------------------------------------------------------- */
 
-/* One launch. False where it ends the lane. */
-static bool launch_once(lane_run *r, size_t launch, const char *const *env)
-{
-    char path[RL_PATH_MAX], text[RL_PATH_MAX];
-    rl_error why;
+/* What one program did in one launch. */
+typedef struct {
+    char path[RL_PATH_MAX]; /* of its CSV */
     rl_launch_result result;
-    snprintf(path, sizeof path, "%.4000s/launches/%zu.csv", r->plan->dir, launch);
-    show_progress(r, launch);
-    rl_launch_run(
-        &(rl_launch){.argv = arguments(r, launch, path), .env = env, .timeout_s = r->plan->lane->timeout_s},
-        &result);
-    r->spent_s += result.wall_s;
-    if (result.caught != 0) {
-        r->caught = result.caught;
-        rl_verdict_problem(r->v, "launch %zu: interrupted by signal %d (%s)", launch, result.caught,
-                           strsignal(result.caught));
-        return false;
-    }
-    if (result.end != RL_LAUNCH_EXITED || result.code > 1) {
-        rl_verdict_problem(r->v, "launch %zu: %s %s", launch, r->plan->lane->bench,
-                           rl_launch_describe(&result, text, sizeof text));
-        return false;
-    }
-    if (take_in(r, launch, path, &result, &why) == RL_OK) return true;
-    rl_verdict_problem(r->v, "launch %zu: %s%s%s", launch, why.text,
-                       result.said[0] != '\0' ? "; it said last: " : "", result.said);
+} turn;
+
+/* Starts a program and waits for its end. False where we were asked to end meanwhile, and that ends the lane. */
+static bool take_turn(lane_run *r, size_t launch, const char **argv, double timeout_s, turn *t)
+{
+    rl_launch_run(&(rl_launch){.argv = argv, .env = r->env, .timeout_s = timeout_s}, &t->result);
+    r->spent_s += t->result.wall_s;
+    if (t->result.caught == 0) return true;
+    r->caught = t->result.caught;
+    rl_verdict_problem(r->v, "launch %zu: interrupted by signal %d (%s)", launch, t->result.caught,
+                       strsignal(t->result.caught));
     return false;
+}
+
+static bool ended_well(lane_run *r, size_t launch, const char *program, const turn *t)
+{
+    char text[RL_PATH_MAX];
+    if (t->result.end == RL_LAUNCH_EXITED && t->result.code <= 1) return true;
+    rl_verdict_problem(r->v, "launch %zu: %s %s", launch, program,
+                       rl_launch_describe(&t->result, text, sizeof text));
+    return false;
+}
+
+static bool taken_in(lane_run *r, size_t launch, rl_status status, const turn *t, const rl_error *why)
+{
+    if (status == RL_OK) return true;
+    rl_verdict_problem(r->v, "launch %zu: %s%s%s", launch, why->text,
+                       t->result.said[0] != '\0' ? "; it said last: " : "", t->result.said);
+    return false;
+}
+
+static bool run_bench(lane_run *r, size_t launch, turn *t)
+{
+    snprintf(t->path, sizeof t->path, "%.4000s/launches/%zu.csv", r->plan->dir, launch);
+    return take_turn(r, launch, arguments(r, launch, t->path), r->plan->lane->timeout_s, t) &&
+           ended_well(r, launch, r->plan->lane->bench, t);
+}
+
+/* The companion's part. That it cannot run here is found out in the first launch; afterwards it must. */
+static bool run_companion(lane_run *r, size_t launch, turn *t)
+{
+    const rl_lane *lane = r->plan->lane;
+    char columns[RL_PATH_MAX];
+    snprintf(t->path, sizeof t->path, "%.4000s/launches/%zu.companion.csv", r->plan->dir, launch);
+    snprintf(columns, sizeof columns, "%.4000s/launches/1.csv", r->plan->dir);
+    const rl_companion_call call = {.out = t->path,
+                                    .bench = r->bench,
+                                    .model = r->model,
+                                    .columns_from = columns,
+                                    .launch = launch,
+                                    .quick = r->plan->quick};
+    if (!take_turn(r, launch, rl_companion_argv(&r->companion, lane, &call, &r->pool),
+                   lane->companion.timeout_s, t))
+        return false;
+    if (launch == 1 && rl_companion_unavailable(&r->companion, &t->result, &r->pool)) return true;
+    return ended_well(r, launch, lane->companion.program, t);
+}
+
+static bool has_companion(const lane_run *r)
+{
+    return r->companion.program[0] != '\0' && r->companion.absent[0] == '\0';
+}
+
+/* One launch: the bench, and the companion after it or before it. False where it ends the lane. */
+static bool launch_once(lane_run *r, size_t launch)
+{
+    rl_error why;
+    turn bench, other;
+    const bool first = launch % 2 == 0;
+    show_progress(r, launch);
+    if (first && has_companion(r) && !run_companion(r, launch, &other)) return false;
+    if (!run_bench(r, launch, &bench)) return false;
+    if (!first && has_companion(r) && !run_companion(r, launch, &other)) return false;
+    rl_status status = take_in(r, launch, bench.path, &bench.result, &why);
+    if (!taken_in(r, launch, status, &bench, &why)) return false;
+    if (has_companion(r)) {
+        status = check_rows(r, launch, other.path, other.result.code, false, &why);
+        if (status == RL_OK) status = append_rows(r, other.path, &why);
+        if (!taken_in(r, launch, status, &other, &why)) return false;
+    }
+    r->taken++;
+    return true;
+}
+
+static void say_absent(const lane_run *r)
+{
+    const rl_lane *lane = r->plan->lane;
+    if (r->plan->progress != NULL && lane->companion.program != NULL && r->companion.absent[0] != '\0')
+        fprintf(r->plan->progress, "%s: without %s: %s\n", lane->name, lane->companion.program,
+                r->companion.absent);
 }
 
 static void write_gathered(lane_run *r)
@@ -314,6 +397,15 @@ static bool prepare(lane_run *r)
     return false;
 }
 
+static void find_companion(lane_run *r)
+{
+    rl_companion *c = &r->companion;
+    rl_companion_find(c, r->plan->lane, r->plan->bench_dir, &r->pool);
+    if (r->plan->companion) return;
+    c->program[0] = '\0';
+    c->absent = "not run: only `ridgeline run` does";
+}
+
 bool rl_measure(const rl_measure_plan *plan, rl_verdict_set *v, char csv[RL_PATH_MAX], int *caught)
 {
     *caught = 0;
@@ -327,10 +419,12 @@ bool rl_measure(const rl_measure_plan *plan, rl_verdict_set *v, char csv[RL_PATH
     rl_launch_hold hold;
     rl_launch_hold_signals(&hold);
     if (prepare(&r)) {
-        const char **env = rl_launch_clean_env(NULL);
-        while (done < r.launches && launch_once(&r, done + 1, env)) done++;
-        free(env);
+        find_companion(&r);
+        r.env = rl_launch_clean_env(NULL);
+        while (done < r.launches && launch_once(&r, done + 1)) done++;
+        free(r.env);
         end_progress(&r, done);
+        if (plan->companion) say_absent(&r);
     }
     if (done > 0)
         write_gathered(&r);

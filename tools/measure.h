@@ -1,5 +1,9 @@
 /* measure.h - runs a lane's bench program, launch after launch, and gathers what they measured.
  *
+ * Where the lane has a companion (companion.h), a launch is both, one after the other: the bench first in the first
+ * launch, the companion first in the second, and so by turns. Its rows stand in samples.csv beside the bench's, its
+ * files in launches/ are called N.companion.csv; the context's "companion" says "ran", or why it did not.
+ *
  * Every launch is a fresh process. What they leave is in one directory:
  *   samples.csv     the rows of all launches under one header
  *   context.json    the first launch's context, and in it
@@ -28,6 +32,7 @@ typedef struct {
     size_t launches;       /* 0: as the lane says */
     const char *bench_dir; /* NULL: the usual places */
     const char *model;     /* NULL: the lane's own, below models/ */
+    bool companion;        /* runs the lane's, if it has one */
     const char *inject;    /* a rule for --inject (perf/inject.h); NULL: nothing is slower than it is */
     const char *dir;       /* where it is gathered; is made */
     FILE *progress;        /* NULL: none. A line that changes on a terminal, a line a launch elsewhere */

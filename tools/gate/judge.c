@@ -103,7 +103,7 @@ static size_t disturbed(const rl_sample_row *row)
 /* Timing of which most repetitions were disturbed from outside is a broken measurement, whatever it seems to
  * show. That holds for times and what is made of them, which are the metrics that have a unit: no neighbour
  * makes an error larger. */
-static void doubt(rl_finding *f, const rl_sample_row *row, rl_pool *pool)
+void rl_trial_doubt(rl_finding *f, const rl_sample_row *row, rl_pool *pool)
 {
     size_t n = disturbed(row);
     if (f->unit[0] == '\0' || f->verdict == RL_NEW || 2 * n <= row->n) return;
@@ -117,7 +117,7 @@ void rl_trial_finish(rl_trial *t, rl_finding *f, const rl_sample_row *row)
 {
     if (f->verdict == RL_REGRESSED && f->gate->note != NULL)
         f->reason = rl_pool_format(&t->v->pool, "%s (%s)", f->reason, f->gate->note);
-    doubt(f, row, &t->v->pool);
+    rl_trial_doubt(f, row, &t->v->pool);
 }
 
 /* Of which values a gate can make sense. */
@@ -246,18 +246,44 @@ static rl_finding *gate_finding(rl_trial *t, const rl_gate *gate, rl_verdict ver
     return rl_verdict_add(t->v, rows, gate, verdict);
 }
 
+static bool any_match(const rl_trial *t, const rl_gate *gate)
+{
+    const rl_samples *s = t->in->samples;
+    for (size_t i = 0; i < s->n_rows; i++)
+        if (rl_matches(&gate->matcher, s->rows[i].name)) return true;
+    return false;
+}
+
+/* Why no row of the companion's is there, or NULL: it ran, and left none. */
+static const char *companion_reason(const rl_trial *t)
+{
+    const char *program = t->in->lane->companion.program, *said = t->in->origin->companion;
+    if (strcmp(said, "ran") == 0) return NULL;
+    if (said[0] == '\0')
+        return rl_pool_format(&t->v->pool, "the samples are of the bench alone, without %s", program);
+    return rl_pool_format(&t->v->pool, "without %s: %s", program, said);
+}
+
 static void matches_nothing(rl_trial *t, const rl_gate *gate)
 {
     rl_pool *pool = &t->v->pool;
     const rl_judge_input *in = t->in;
-    if (gate->isa != NULL && in->cpu_known && !isa_runs(in, gate->isa)) {
+    const char *alone = gate->of_companion && in->origin != NULL &&
+                                (gate->isa == NULL || !in->cpu_known || isa_runs(in, gate->isa))
+                            ? companion_reason(t)
+                            : NULL;
+    if (alone != NULL) {
+        gate_finding(t, gate, RL_NOT_APPLICABLE)->reason = alone;
+    } else if (gate->isa != NULL && in->cpu_known && !isa_runs(in, gate->isa)) {
         gate_finding(t, gate, RL_NOT_APPLICABLE)->reason = rl_pool_format(
             pool, "needs %s, and this machine's best is %s", gate->isa, rl_isa_name(rl_cpu_best(in->cpu)));
     } else if (gate->optional != NULL) {
         gate_finding(t, gate, RL_NOT_APPLICABLE)->reason = gate->optional;
     } else {
         gate_finding(t, gate, RL_BROKEN)->reason =
-            gate->isa == NULL ? "the gate matches no row that was measured, so it cannot fail"
+            gate->of_companion && any_match(t, gate)
+                ? "the companion ran, and left no row that a ratio could be taken to"
+            : gate->isa == NULL ? "the gate matches no row that was measured, so it cannot fail"
             : in->cpu_known
                 ? rl_pool_format(pool,
                                  "%s runs on this machine, but the gate matches no row that was measured",
@@ -280,17 +306,27 @@ static bool any_pair(const rl_trial *t, const rl_gate *gate)
     return false;
 }
 
+/* A companion's row that another is compared with is under a gate, too. */
+static void gate_partner(const rl_trial *t, const rl_gate *gate, const char *name)
+{
+    const rl_samples *s = t->in->samples;
+    const rl_sample_row *partner = gate->of_companion ? rl_ratio_partner(s, gate, name) : NULL;
+    if (partner != NULL) t->gated[partner - s->rows] = true;
+}
+
 static void apply_gate(rl_trial *t, const rl_gate *gate)
 {
     const rl_samples *s = t->in->samples;
     const size_t column = rl_samples_column(s, gate->metric);
     const bool has_metric = gate->kind == RL_GATE_PATH || column < s->n_columns;
     const bool left_out = t->in->quick && !gate->quick;
-    const bool no_pairs = gate->kind == RL_GATE_RATIO && gate->optional != NULL && !any_pair(t, gate);
+    const bool may_lack = gate->optional != NULL || gate->of_companion;
+    const bool no_pairs = gate->kind == RL_GATE_RATIO && may_lack && !any_pair(t, gate);
     bool matched = false;
     for (size_t i = 0; i < s->n_rows; i++) {
         if (!rl_matches(&gate->matcher, s->rows[i].name)) continue;
         t->gated[i] = true;
+        gate_partner(t, gate, s->rows[i].name);
         matched = matched || (t->states[i] != RL_ROW_SKIPPED && !no_pairs);
         if (!left_out && !no_pairs && has_metric && t->states[i] == RL_ROW_SOUND)
             judge_row(t, gate, &s->rows[i], column);

@@ -118,7 +118,31 @@ static const char *partner_problem(const rl_trial *t, const rl_finding *f, const
     return rl_value_problem(partner, column, gate, pool);
 }
 
-/* A row's launches are all the launches there are, in one order: the i-th of both are of one process. */
+/* Ascending ratios of the launches against a bound that their lower 95 % bound must reach. */
+static void judge_low(rl_trial *t, rl_finding *f, const double *ratios, size_t n, const char *partner)
+{
+    rl_pool *pool = &t->v->pool;
+    const double bound = f->gate->bound;
+    const size_t k = rl_median_low(n, 0.05);
+    if (k == 0) {
+        f->verdict = RL_BROKEN;
+        f->reason = rl_pool_format(
+            pool, "%zu launches have no lower 95 %% bound: at least 5 are needed, see --launches", n);
+        return;
+    }
+    f->ratio_low = ratios[k - 1];
+    f->excess = excess_of(f->ratio_low, bound, true);
+    if (f->now < bound) return;
+    f->verdict = f->ratio_low < bound ? RL_INCONCLUSIVE : RL_PASS;
+    if (f->verdict == RL_INCONCLUSIVE)
+        f->reason =
+            rl_pool_format(pool,
+                           "%.3f times as good as %s, but of that the lower 95 %% bound is %.3f: %g times "
+                           "wanted. Measure again, with more launches",
+                           f->now, partner, f->ratio_low, bound);
+}
+
+/* A row's launches are all the launches there are, in one order: the i-th of both are of one launch. */
 static void judge_ratio(rl_trial *t, rl_finding *f, const rl_sample_row *row, size_t column)
 {
     const rl_gate *gate = f->gate;
@@ -144,6 +168,8 @@ static void judge_ratio(rl_trial *t, rl_finding *f, const rl_sample_row *row, si
     if (f->verdict == RL_REGRESSED)
         f->reason = rl_pool_format(&t->v->pool, "%.3f times as good as %s: %g times wanted", f->now,
                                    partner->name, gate->bound);
+    if (gate->lower95) judge_low(t, f, own, n, partner->name);
+    rl_trial_doubt(f, partner, &t->v->pool); /* a slow partner makes a row look good */
 }
 
 /* ---- What ran -------------------------------------------------------------------------------------- */

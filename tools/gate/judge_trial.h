@@ -38,6 +38,9 @@ rl_side rl_trial_launches(rl_trial *t, rl_finding *f, const rl_sample_row *row, 
 /* What is added to a verdict once it is there: the gate's note, and doubt where the row was disturbed. */
 void rl_trial_finish(rl_trial *t, rl_finding *f, const rl_sample_row *row);
 
+/* The doubt alone: BROKEN where most repetitions of the row, or of the one it is compared with, were disturbed. */
+void rl_trial_doubt(rl_finding *f, const rl_sample_row *row, rl_pool *pool);
+
 /* What is wrong with a row's values for a gate, or NULL: they and their medians must be finite, errors and counts not
  * negative, and what ratios are taken of above 0. */
 const char *rl_value_problem(const rl_sample_row *row, size_t column, const rl_gate *gate, rl_pool *pool);

@@ -5,6 +5,7 @@
 #include "gate/control.h"
 #include "gate/node.h"
 
+#include <cjson/cJSON.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -22,13 +23,13 @@ const char *const rl_control_names[] = {"read_bw", "peak", NULL};
 
 /* clang-format off */
 #define GATE_KEYS "kind", "rows", "note", "quick", "isa", "optional"
-static const char *const gate_keys[][12] = {
+static const char *const gate_keys[][16] = {
     [RL_GATE_RELATIVE] = {GATE_KEYS, "metric", "better", "margin", "control", NULL},
     [RL_GATE_EXACT]    = {GATE_KEYS, "metric", "better", "tolerance", NULL},
     [RL_GATE_FLOOR]    = {GATE_KEYS, "metric", "min", "unit", "of", NULL},
     [RL_GATE_CEILING]  = {GATE_KEYS, "metric", "max", "unit", "of", NULL},
     [RL_GATE_QUALITY]  = {GATE_KEYS, "metric", "max", "unit", "of", NULL},
-    [RL_GATE_RATIO]    = {GATE_KEYS, "metric", "better", "from", "to", "min", NULL},
+    [RL_GATE_RATIO]    = {GATE_KEYS, "metric", "better", "from", "to", "min", "bound", "companion", NULL},
     [RL_GATE_PATH]     = {GATE_KEYS, "kernel", NULL},
 };
 #undef GATE_KEYS
@@ -118,7 +119,7 @@ const char *rl_pattern_read(const rl_node *n, rl_pool *pool, regex_t *matcher)
 static void check_args(const rl_node *array, const char *const *args, size_t n)
 {
     static const char *const ours[] = {"--launch", "--benchmark_out", "--benchmark_out_format", "--model",
-                                       "--inject"};
+                                       "--inject", "--bench",         "--columns-from"};
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < RL_COUNT(ours); k++) {
             size_t length = strlen(ours[k]);
@@ -127,12 +128,13 @@ static void check_args(const rl_node *array, const char *const *args, size_t n)
         }
 }
 
-static void read_args(const rl_node *from, rl_lane_mode *mode, rl_pool *pool)
+/* Leaves *args as it is where there are none. */
+static void read_args(const rl_node *from, const char *key, const char ***args, size_t *n, rl_pool *pool)
 {
-    rl_node args = rl_node_find(from, "args");
-    if (args.value == NULL) return;
-    mode->args = rl_node_texts(&args, pool, &mode->n_args);
-    check_args(&args, mode->args, mode->n_args);
+    rl_node array = rl_node_find(from, key);
+    if (array.value == NULL) return;
+    *args = rl_node_texts(&array, pool, n);
+    check_args(&array, *args, *n);
 }
 
 static void read_quick(rl_lane *lane, const rl_node *root)
@@ -142,7 +144,7 @@ static void read_quick(rl_lane *lane, const rl_node *root)
     rl_node quick = rl_node_find(root, "quick");
     if (quick.value == NULL) return;
     rl_node_keys(&quick, keys);
-    read_args(&quick, &lane->quick, &lane->pool);
+    read_args(&quick, "args", &lane->quick.args, &lane->quick.n_args, &lane->pool);
     rl_node launches = rl_node_find(&quick, "launches"), filter = rl_node_find(&quick, "filter");
     if (launches.value != NULL) lane->quick.launches = rl_node_whole(&launches, 1, RL_LAUNCHES_MAX);
     if (filter.value == NULL) return;
@@ -156,12 +158,36 @@ static void read_model(rl_lane *lane, const rl_node *root)
     static const char *const keys[] = {"preset", "format", "seed", NULL};
     rl_node model = rl_node_find(root, "model");
     if (model.value == NULL) return;
+    if (cJSON_IsString(model.value)) {
+        static const char *const words[] = {"optional", NULL};
+        rl_node_word(&model, words);
+        lane->model.optional = true;
+        return;
+    }
     rl_node_keys(&model, keys);
     rl_node preset = rl_node_at(&model, "preset"), format = rl_node_at(&model, "format");
     rl_node seed = rl_node_at(&model, "seed");
     lane->model.preset = read_name(&preset, &lane->pool);
     lane->model.format = read_name(&format, &lane->pool);
     lane->model.seed = rl_node_whole(&seed, 0, UINT32_MAX);
+}
+
+static void read_companion(rl_lane *lane, const rl_node *root)
+{
+    static const char *const keys[] = {"program", "args", "quick_args", "rows", "timeout_s", NULL};
+    rl_lane_companion *c = &lane->companion;
+    rl_node n = rl_node_find(root, "companion");
+    if (n.value == NULL) return;
+    rl_node_keys(&n, keys);
+    rl_node program = rl_node_at(&n, "program"), rows = rl_node_at(&n, "rows");
+    rl_node timeout = rl_node_find(&n, "timeout_s");
+    c->rows = rl_pattern_read(&rows, &lane->pool, &c->matcher);
+    c->program = read_name(&program, &lane->pool);
+    read_args(&n, "args", &c->args, &c->n_args, &lane->pool);
+    c->quick_args = c->args;
+    c->n_quick_args = c->n_args;
+    read_args(&n, "quick_args", &c->quick_args, &c->n_quick_args, &lane->pool);
+    c->timeout_s = timeout.value != NULL ? rl_node_number(&timeout, 0.1, 86400) : lane->timeout_s;
 }
 
 /* The tier; of a path gate also "best". */
@@ -236,6 +262,13 @@ static void read_ratio(const rl_node *n, rl_gate *gate, rl_pool *pool)
     gate->from = rl_node_text(&from, pool);
     gate->to = rl_node_text(&to, pool);
     gate->bound = rl_node_number(&min, 1e-9, 1e9);
+    static const char *const bounds[] = {"median", "lower95", NULL};
+    rl_node bound = rl_node_find(n, "bound"), companion = rl_node_find(n, "companion");
+    gate->lower95 = bound.value != NULL && rl_node_word(&bound, bounds) == 1;
+    gate->of_companion = companion.value != NULL && rl_node_bool(&companion);
+    if (gate->of_companion && gate->optional != NULL)
+        rl_node_refuse(&companion,
+                       "a companion's row says itself why it may be missing: without \"optional\"");
     if (strcmp(gate->from, gate->to) == 0)
         rl_node_refuse(&to, "is what \"from\" is: a row has no ratio to itself");
 }
@@ -299,12 +332,23 @@ static void read_gates(rl_lane *lane, const rl_node *root)
     if (lane->n_gates == 0) rl_node_refuse(&gates, "expected at least one gate");
 }
 
+/* A gate about the companion's rows, in a lane without one, could never apply. */
+static void check_companion(const rl_lane *lane, const rl_node *root)
+{
+    rl_node gates = rl_node_find(root, "gates");
+    size_t g = 0;
+    for (rl_node n = rl_node_first(&gates); n.value != NULL && g < lane->n_gates;
+         n = rl_node_next(&gates, &n))
+        if (lane->gates[g++].of_companion && lane->companion.program == NULL)
+            rl_node_refuse(&n, "the lane has no companion");
+}
+
 static void read_lane(rl_lane *lane, const char *name, const rl_node *root)
 {
-    static const char *const keys[] = {"schema", "lane",     "about",     "bench",
-                                       "args",   "launches", "timeout_s", "stale_after_days",
-                                       "model",  "quick",    "gates",     "false_reds_per_100_runs",
-                                       NULL};
+    static const char *const keys[] = {"schema",  "lane",      "about",     "bench",
+                                       "args",    "launches",  "timeout_s", "stale_after_days",
+                                       "model",   "quick",     "gates",     "false_reds_per_100_runs",
+                                       "summary", "companion", NULL};
     rl_node_keys(root, keys);
     rl_node schema = rl_node_at(root, "schema"), own = rl_node_at(root, "lane"),
             bench = rl_node_at(root, "bench");
@@ -321,10 +365,14 @@ static void read_lane(rl_lane *lane, const char *name, const rl_node *root)
     lane->stale_after_days = stale.value != NULL ? rl_node_whole(&stale, 1, 36500) : RL_LANE_STALE_AFTER_DAYS;
     rl_node reds = rl_node_find(root, "false_reds_per_100_runs");
     lane->level = (reds.value != NULL ? rl_node_number(&reds, 0.001, 20) : 1) / 100;
-    read_args(root, &lane->full, &lane->pool);
+    read_args(root, "args", &lane->full.args, &lane->full.n_args, &lane->pool);
     read_quick(lane, root);
     read_model(lane, root);
+    read_companion(lane, root);
+    rl_node summary = rl_node_find(root, "summary");
+    if (summary.value != NULL) lane->summary = rl_node_texts(&summary, &lane->pool, &lane->n_summary);
     read_gates(lane, root);
+    check_companion(lane, root);
 }
 
 /* Takes over a document that was parsed or read; closes it. */
@@ -353,6 +401,7 @@ void rl_lane_free(rl_lane *lane)
         if (lane->gates[i].kernel != NULL) regfree(&lane->gates[i].kernel_matcher);
     }
     if (lane->quick.filter != NULL) regfree(&lane->quick.matcher);
+    if (lane->companion.rows != NULL) regfree(&lane->companion.matcher);
     rl_pool_free(&lane->pool);
     memset(lane, 0, sizeof *lane);
 }

@@ -10,7 +10,12 @@
  *     "false_reds_per_100_runs": 1,        optional: how strict the relative gates are, all together
  *     "timeout_s": 120,                    for each
  *     "stale_after_days": 180,             optional: how old a baseline may be
- *     "model": {"preset": "tinyllama-1.1b", "format": "q4_0", "seed": 1},   optional: needs a model file
+ *     "model": {"preset": "tinyllama-1.1b", "format": "q4_0", "seed": 1},   optional: needs a model file; or
+ *     "model": "optional",                 a file that `ridgeline run --vocab` names goes to the bench as --model
+ *     "companion": {"program": "other.py", "rows": "^gemv/other/", "args": [...], "quick_args": [...],
+ *                   "timeout_s": 60},      optional: measures beside the bench what that cannot (measure.h); the
+ *                                          names of all its rows, and of none of the bench's, match "rows"
+ *     "summary": ["bytes_per_second"],     optional: columns of which summary.json has the median of launches
  *     "quick": {"launches": 3, "args": [...], "filter": "<ERE>"},           optional: what --quick changes
  *     "gates": [ ... ]
  *   }
@@ -40,6 +45,10 @@
  *    "min": 1.15}
  *       how many times better a row is than the one whose name has "to" where its own first has "from", both in
  *       one launch, at least; the median of launches. A row without a partner is broken
+ *       and "bound": "lower95", optional: not the median, but the lower end of its one-sided 95 % interval must
+ *       reach it (rank.h). Where every row of several must, so must, with 95 % confidence, the smallest
+ *       and "companion": true, optional: the other row is the companion's. Where that could not run here, the gate
+ *       does not apply, and says why; where it ran, and left no such row, it is broken
  *   {"kind": "path", "rows": "...", "isa": "best", "kernel": "^gemv_q4_0_"}
  *       what must have run: the tier (column isa; "best": the one that the machine's class is of), the kernel (an
  *       ERE for the label), or both
@@ -88,6 +97,8 @@ typedef struct {
     const char *control;    /* relative: "read_bw" or "peak"; NULL: none */
     const char *from, *to;  /* ratio */
     bool metric_higher;     /* ratio: the metric itself is better when higher */
+    bool lower95;           /* ratio: the lower 95 % bound is compared, not the median */
+    bool of_companion;      /* ratio: the other row is the companion's */
     bool best;              /* path: the isa is the one of the machine's class */
     const char *kernel;     /* path: an ERE for the label; NULL: any */
     regex_t kernel_matcher; /* of kernel */
@@ -105,7 +116,18 @@ typedef struct {
 typedef struct {
     const char *preset, *format; /* NULL: the lane needs no model */
     size_t seed;
+    bool optional; /* and takes one */
 } rl_lane_model;
+
+/* A program that is launched beside the bench. */
+typedef struct {
+    const char *program; /* NULL: the lane has none */
+    const char **args, **quick_args;
+    size_t n_args, n_quick_args;
+    const char *rows; /* an ERE that the names of its rows match */
+    regex_t matcher;  /* of rows */
+    double timeout_s;
+} rl_lane_companion;
 
 typedef struct {
     rl_pool pool; /* owns everything but the matchers */
@@ -115,6 +137,9 @@ typedef struct {
     double level;             /* of false reds: their expected number in one run */
     rl_lane_mode full, quick; /* quick is as full where the file does not say */
     rl_lane_model model;
+    rl_lane_companion companion;
+    const char **summary; /* columns */
+    size_t n_summary;
     rl_gate *gates;
     size_t n_gates;
 } rl_lane;

@@ -93,6 +93,8 @@ static void read_context(rl_origin *o, const rl_node *root)
     o->model = text_or(&model, "", &o->pool);
     o->mode = text_or(&mode, "", &o->pool);
     o->date = text_or(&date, "", &o->pool);
+    rl_node companion = rl_node_find(root, "companion");
+    o->companion = text_or(&companion, "", &o->pool);
     rl_node code = rl_node_find(root, "code");
     o->code = rl_parts_read(&code, &o->pool, &o->n_code);
     o->load = (double)NAN;

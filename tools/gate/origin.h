@@ -23,14 +23,15 @@ typedef struct {
     rl_machine machine;
     const char *commit; /* what the bench was built from; "unknown" */
     bool dirty, dry_run;
-    bool injected;      /* rows of it were made slower on purpose (perf/inject.h) */
-    const char *kernel; /* of the operating system; "" unknown */
-    const char *model;  /* which model file it ran on, rl_model_identity; "" none */
-    const char *mode;   /* of the lane's run: "full" or "quick"; "" unknown */
-    const char *date;   /* when its first launch began, as date.h reads it; "" unknown */
-    double load;        /* one-minute average when the first launch began; NaN unknown */
-    const rl_part *code; /* hashes of the bench's object code by what it is: "gemv/avx512", "common" */
-    size_t n_code;       /* 0: not known */
+    bool injected;         /* rows of it were made slower on purpose (perf/inject.h) */
+    const char *kernel;    /* of the operating system; "" unknown */
+    const char *model;     /* which model file it ran on, rl_model_identity; "" none */
+    const char *mode;      /* of the lane's run: "full" or "quick"; "" unknown */
+    const char *date;      /* when its first launch began, as date.h reads it; "" unknown */
+    const char *companion; /* "" unknown, "ran", or why the lane's companion did not: see measure.h */
+    double load;           /* one-minute average when the first launch began; NaN unknown */
+    const rl_part *code;   /* hashes of the bench's object code by what it is: "gemv/avx512", "common" */
+    size_t n_code;         /* 0: not known */
 } rl_origin;
 
 /* Errors: RL_ERR_IO, RL_ERR_FORMAT; *o is empty then, and may be freed. */

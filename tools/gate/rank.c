@@ -211,6 +211,14 @@ double rl_sign_p(size_t n, size_t k)
     return fmin(1, sum);
 }
 
+/* The k-th smallest is above the median where at most k - 1 of n fell below it, that is where n - k + 1 fell above. */
+size_t rl_median_low(size_t n, double alpha)
+{
+    size_t k = 0;
+    while (k < n && rl_sign_p(n, n - k) <= alpha) k++;
+    return k;
+}
+
 double rl_normal_quantile(double p)
 {
     double low = -40, high = 40;

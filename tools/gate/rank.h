@@ -56,6 +56,10 @@ void rl_holm(double *p, size_t n);
 /* P(at least k heads of n tosses). */
 double rl_sign_p(size_t n, size_t k);
 
+/* Which of n ascending observations, counted from 1, is with probability 1 - alpha no larger than the median of what they
+ * were drawn from: the lower end of its one-sided interval, whatever the distribution. 0: so few allow none. */
+size_t rl_median_low(size_t n, double alpha);
+
 /* The z with P(Z <= z) = p for a standard normal Z; p in (0, 1). */
 double rl_normal_quantile(double p);
 

@@ -47,7 +47,8 @@ typedef struct {
     rl_verdict verdict;
     const char *reason;                  /* a sentence; "" for PASS, and for NEW where there is no baseline */
     double baseline, now;                /* medians of launches */
-    double ratio, ratio_low, ratio_high; /* now / baseline, and its 95 % interval */
+    double ratio, ratio_low, ratio_high; /* now / baseline, and its 95 % interval; of a
+                                            ratio gate with "bound": "lower95", ratio_low is that bound of `now` */
     double p;                 /* of being worse than the margin allows, corrected for all rows of the run */
     double superiority;       /* how often a launch of today is worse than one of the baseline */
     double detectable;        /* how many times worse a row must be to be found in nine runs of ten */
@@ -55,8 +56,9 @@ typedef struct {
     double excess;            /* how far on the wrong side, as a ratio; above 1 is bad */
     size_t n_baseline, n_now; /* launches */
     size_t outliers_baseline, outliers_now; /* of them far from the others (rank.h); they count, too */
-    double spread_baseline, spread_now; /* range of launches over their median */
-    const char *reproduce; /* a command line that measures and judges it again; "" PASS, n/a. rl_verdict_close */
+    double spread_baseline, spread_now;     /* range of launches over their median */
+    const char
+        *reproduce; /* a command line that measures and judges it again; "" PASS, n/a. rl_verdict_close */
 } rl_finding;
 
 typedef enum {
@@ -75,8 +77,8 @@ typedef struct {
     const char *lane_name;
     bool quick;
     const char *machine_class, *csv, *baseline_path, *model; /* "" unknown */
-    const char *commit;  /* what the bench was built from; "" unknown */
-    bool dirty;          /* and from changes that are in no commit */
+    const char *commit;                                      /* what the bench was built from; "" unknown */
+    bool dirty;                                              /* and from changes that are in no commit */
     bool injected;       /* rows of it were made slower on purpose: the bench flag --inject */
     const char *rows;    /* an ERE: only these were asked for; "" all. rl_verdict_narrow */
     const char *command; /* that led here, without --rows: "ridgeline run gemv --quick"; "" unknown */
@@ -85,7 +87,8 @@ typedef struct {
     const char *baseline_reason; /* why it is not usable, and what to do; "" */
     rl_finding *findings;        /* worst first once rl_verdict_close has sorted them */
     size_t n_findings;
-    const char *diagnosis; /* why most rows moved together: one sentence in the place of forty; "" they did not */
+    const char
+        *diagnosis; /* why most rows moved together: one sentence in the place of forty; "" they did not */
     const char **problems; /* what broke the run as a whole */
     size_t n_problems;
     const char **ungated; /* rows that no gate looks at */
