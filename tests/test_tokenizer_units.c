@@ -59,14 +59,13 @@ static void kernels_agree_on_random_vocabularies_in_every_mode(void **state)
 {
     (void)state;
     util_rng rng = {SEED};
-    size_t with_units = 0, ordered = 0;
+    size_t with_units = 0;
     for (unsigned round = 0; round < 1500; round++) {
         util_vocab v = util_vocab_random(&rng);
         v.vocab.mode = (rl_tokenizer_mode)(round % 3);
         rl_tokenizer *tok = util_tokenizer(&v.vocab);
         bench b = bench_open(tok);
         with_units += tok->units != NULL;
-        ordered += tok->units != NULL && tok->units->ordered;
         for (unsigned i = 0; i < 12; i++) {
             char text[TEXT_MAX];
             const size_t n = util_text_random(&rng, text, i % 2 == 0 ? 60 : TEXT_MAX);
@@ -76,7 +75,7 @@ static void kernels_agree_on_random_vocabularies_in_every_mode(void **state)
         rl_tokenizer_close(tok);
         util_vocab_free(&v);
     }
-    assert_true(with_units > 100 && ordered > 20 && with_units > ordered);
+    assert_true(with_units > 100);
 }
 
 /* ---- Merge rules ---- */
@@ -305,7 +304,7 @@ static void the_work_of_buckets_is_linear(void **state)
         util_vocab_add(&v, RL_PIECE_NORMAL, -20 - (float)n, text, n);
     }
     rl_tokenizer *tok = util_tokenizer(&v.vocab);
-    assert_true(tok->units != NULL && tok->units->ordered);
+    assert_true(tok->units != NULL);
     const rl_tokenizer_kernel *units = rl_tokenizer_kernel_find("units", 0);
     enum { MOST = 1 << 18 };
     char *long_text = malloc(MOST);

@@ -278,21 +278,6 @@ static void prove_runs(rl_units *u, const rl_tokenizer *tok)
     u->run_max = most;
 }
 
-/* Every use of a piece comes after every making of it, but for runs where they have their closed form. */
-static bool prove_order(const rl_units *u, const rl_tokenizer *tok, uint32_t *made)
-{
-    for (size_t i = 0; i <= tok->merge_mask; i++) {
-        const rl_merge *m = &tok->merge[i];
-        if (m->id != RL_SYMBOL_NONE && m->rank >= made[m->id]) made[m->id] = m->rank + 1; /* 0: nothing makes it */
-    }
-    for (size_t i = 0; i <= tok->merge_mask; i++) {
-        const rl_merge *m = &tok->merge[i];
-        if (m->id == RL_SYMBOL_NONE || (u->run_max > 0 && marks(tok, m->id) > 0)) continue;
-        if (made[m->left] > m->rank || made[m->right] > m->rank) return false;
-    }
-    return true;
-}
-
 rl_status rl_units_open(rl_units **units, const rl_tokenizer *tok, rl_error *err)
 {
     *units = NULL;
@@ -302,10 +287,6 @@ rl_status rl_units_open(rl_units **units, const rl_tokenizer *tok, rl_error *err
     index_ascii(u, tok);
     if (!index_known(u, tok)) goto no_memory;
     prove_runs(u, tok);
-    uint32_t *made = rl_alloc(tok->n * sizeof *made);
-    if (made == NULL) goto no_memory;
-    u->ordered = prove_order(u, tok, made);
-    rl_free(made);
     *units = u;
     return RL_OK;
 no_memory:

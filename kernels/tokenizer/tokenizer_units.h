@@ -49,8 +49,6 @@ struct rl_units {
     uint16_t ascii_id[128][128];    /* NONE: nothing */
     uint32_t mark;                  /* the joint number of U+2581 */
     uint16_t mark_id;               /* and its id */
-    bool ordered;                   /* for tokenizer_units_long.c: merges come after those that make their parts; but
-                                       for those of runs, where run_max > 0 */
     size_t run_max;                 /* runs of spaces: the longest piece, in spaces; 0: no closed form */
     uint16_t run[RL_UNIT_MERGED + 1]; /* [1..run_max] */
 };
@@ -131,8 +129,8 @@ typedef struct {
 } rl_unit_buckets;
 
 /* Merges a unit of any length, with the U+2581 of the prefix before it or `spaces` - 1 spaces more than it has (of which
- * the closed form is then known to hold). scratch: rl_unit_long_scratch_bytes(n_bytes). False, and nothing done, where
- * the vocabulary or the unit does not allow it: then it is the heap's. */
+ * the closed form is then known to hold). scratch: rl_unit_long_scratch_bytes(n_bytes). False, and no id put, where it
+ * does not get on with this unit: then it is the heap's. */
 bool rl_unit_merge_long(const rl_tokenizer *tok, const rl_units *u, rl_unit_buckets *buckets, void *scratch,
                         const char *text, size_t n_bytes, bool prefix, size_t spaces, rl_id_sink *sink,
                         rl_tokenizer_work *work);

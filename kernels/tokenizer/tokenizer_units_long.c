@@ -1,15 +1,16 @@
 /* tokenizer_units_long.c - merging of a long unit without a heap: by buckets, one for each rank.
  *
- * Where every merge that uses a piece comes after every merge that makes it (rl_units.ordered says that this was seen to
- * hold), ranks are met in ascending order: once a rank's turn has come, nothing adds to it. So the places of a rank are
- * gathered in a list, put in order, and merged from left to right. A unit of n characters costs n list entries at the
- * start and two a merge at most, each of which is written once, read once and sorted by its bytes: no logarithm.
- * Runs of spaces break the order of ranks in Llama's vocabulary, and have a closed form (tokenizer_units.c). */
+ * A merge nearly always makes places of later ranks: a piece is used after it was made. So the places of a rank are
+ * gathered in a list when its turn comes, put in order, and merged from left to right. A unit of n characters costs n
+ * list entries at the start and two a merge at most, each of which is written once, read once and sorted by its bytes:
+ * no logarithm. What a merge makes of its own rank or an earlier one is urgent: it comes before the rest of the list, for
+ * it lies to the left of that. Urgent places are few; where they are not, the unit is left to the heap. */
 #include "tokenizer/tokenizer_units.h"
 
 #include "base/mem.h"
 
 #define NONE UINT32_MAX
+enum { URGENT_MAX = 64 };
 
 typedef struct {
     uint32_t at;         /* in the text */
@@ -31,6 +32,10 @@ typedef struct {
     entry *entries;
     uint32_t n_entries;
     uint32_t *turn, *spare; /* places of the rank whose turn it is, and room to sort them */
+    uint32_t later;         /* ranks from here on go into buckets, earlier ones are urgent */
+    uint64_t urgent[URGENT_MAX]; /* rank << 32 | place */
+    size_t n_urgent;
+    bool too_many;
     uint64_t merges, steps;
 } state;
 
@@ -112,7 +117,13 @@ static void consider(state *s, uint32_t i)
     const rl_unit_merge m = rl_unit_find_merge(s->u, left->symbol, right);
     left->rank = m.rank;
     left->made = m.id;
-    if (m.rank != RL_UNIT_NONE) push(s, i);
+    if (m.rank == RL_UNIT_NONE) return;
+    if (m.rank >= s->later)
+        push(s, i);
+    else if (s->n_urgent < URGENT_MAX)
+        s->urgent[s->n_urgent++] = (uint64_t)m.rank << 32 | i;
+    else
+        s->too_many = true;
 }
 
 static void merge_at(state *s, uint32_t i)
@@ -125,6 +136,20 @@ static void merge_at(state *s, uint32_t i)
     if (left->prev != NONE) consider(s, left->prev);
     consider(s, i);
     s->merges++;
+}
+
+/* What has become urgent, the best first. */
+static void merge_urgent(state *s)
+{
+    while (s->n_urgent > 0) {
+        size_t best = 0;
+        for (size_t k = 1; k < s->n_urgent; k++)
+            if (s->urgent[k] < s->urgent[best]) best = k;
+        const uint64_t place = s->urgent[best];
+        s->urgent[best] = s->urgent[--s->n_urgent];
+        s->steps += s->n_urgent + 1;
+        if (s->nodes[(uint32_t)place].rank == place >> 32) merge_at(s, (uint32_t)place);
+    }
 }
 
 /* The places of a rank, each once, out of its list. */
@@ -147,18 +172,20 @@ static void merge_all(state *s, uint32_t n)
     for (uint32_t i = n; i-- > 0;) consider(s, i);
     for (uint32_t rank; (rank = next_rank(s->buckets)) != NONE;) {
         const size_t places = gather(s, rank);
+        if (s->too_many) continue; /* it only remains to empty the buckets */
         sort(s, places);
+        s->later = rank + 1;
         for (size_t i = 0; i < places; i++) {
             node *left = &s->nodes[s->turn[i]];
             left->due = false;
             if (left->rank == rank) merge_at(s, s->turn[i]); /* its left neighbour may just have taken it */
+            merge_urgent(s);
         }
     }
 }
 
 /* ---- In and out ---- */
 
-/* Symbols of the text; 0 where two U+2581 stand next to each other. */
 static uint32_t split(state *s, const char *text, size_t n_bytes, bool prefix)
 {
     uint32_t n = 0;
@@ -169,7 +196,6 @@ static uint32_t split(state *s, const char *text, size_t n_bytes, bool prefix)
         const uint32_t symbol = rl_tokenizer_char_symbol(s->tok, code);
         s->nodes[n] = (node){.at = (uint32_t)at, .prev = n - 1, .next = n + 1}; /* 0 - 1 is NONE */
         s->nodes[n].symbol = symbol & RL_SYMBOL_CHAR ? RL_UNIT_NONE : (uint16_t)symbol;
-        if (n > 0 && s->nodes[n].symbol == s->u->mark_id && s->nodes[n - 1].symbol == s->u->mark_id) return 0;
     }
     s->nodes[n - 1].next = NONE;
     return n;
@@ -179,14 +205,14 @@ bool rl_unit_merge_long(const rl_tokenizer *tok, const rl_units *u, rl_unit_buck
                         const char *text, size_t n_bytes, bool prefix, size_t spaces, rl_id_sink *sink,
                         rl_tokenizer_work *work)
 {
-    if (!u->ordered || u->mark_id == RL_UNIT_NONE) return false;
+    if (prefix && u->mark_id == RL_UNIT_NONE) return false;
     state s = {.tok = tok, .u = u, .buckets = buckets, .nodes = scratch};
     s.entries = (entry *)(s.nodes + n_bytes + 1);
     s.turn = (uint32_t *)(s.entries + 3 * (n_bytes + 1));
     s.spare = s.turn + n_bytes + 1;
     const uint32_t n = split(&s, text, n_bytes, prefix);
-    if (n == 0) return false;
     merge_all(&s, n);
+    if (s.too_many) return false;
     uint32_t i = 0;
     if (spaces > 0) { /* the last of them is the first symbol, unless the word took it */
         const bool left = s.nodes[0].symbol == u->mark_id;
