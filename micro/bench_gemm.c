@@ -125,7 +125,7 @@ static void add_case(rl_program *p, const rl_part *part, const rl_gemm *kern, co
 /* A layer's matrices: the largest with all numbers of tokens, the others with a few and with a prompt. */
 static void add_kernel(rl_program *p, const rl_part *part, const rl_gemm *kern)
 {
-    static const size_t tokens[] = {2, 4, 8, 32, 128, 512};
+    static const size_t tokens[] = {2, 3, 4, 5, 6, 7, 8, 32, 128, 512};
     for (const rl_shape *shape = rl_tinyllama_shapes; shape->use != NULL; shape++) {
         const bool every = shape->m == 5632, layer = shape->m <= 5632;
         for (size_t i = 0; i < RL_COUNT(tokens) && layer; i++)

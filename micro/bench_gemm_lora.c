@@ -286,6 +286,8 @@ static void tier_cases(rl_program *p, const rl_part *part, const rl_lora *kern, 
         {8,  1},
         {16, 1},
         {64, 1},
+        {8,  2},
+        {8,  3},
         {8,  4},
         {16, 4},
         {64, 4}

@@ -143,8 +143,12 @@ for bench; do
             grep -vqx 5 && fail "--tile-tokens=5 is not taken"
         ;;
     esac
-    case $bench in */bench_gemm) # threads that have no share, too: 64 pairs of panels
-        for threads in 3 70; do
+    case $bench in */bench_gemm)
+        ends 0 '' "$bench" --benchmark_list_tests --isa=best --threads=1
+        for what in n:2 n:3 n:4 n:5 n:6 n:7 n:8 adapters:1 adapters:2 adapters:3 adapters:4; do
+            grep -q "/$what/" out || fail "no case with $what"
+        done
+        for threads in 3 70; do # threads that have no share, too: 64 pairs of panels
             ends 0 '' "$bench" --benchmark_filter='^gemm-lora/q4_0/.*/2048x2048/rank:8/adapters:1/n:1/' --isa=best \
                 --threads=$threads --benchmark_dry_run
         done
