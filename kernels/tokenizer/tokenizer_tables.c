@@ -8,15 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Above these, joins would take more than 8 MiB; and a table of rules more than a file that makes sense needs. */
-enum { JOINTS_MAX = 8191, MERGES_MAX = 1 << 26 };
-enum { MERGED_TYPES = 1 << RL_PIECE_NORMAL | 1 << RL_PIECE_USER_DEFINED | 1 << RL_PIECE_UNUSED };
-
-static rl_piece_class class_of(uint32_t type)
-{
-    return 1 << type & MERGED_TYPES ? RL_CLASS_MERGED : RL_CLASS_RESERVED;
-}
-
 /* ---- The rules ---- */
 
 static rl_status check_ids(const rl_vocab *v, rl_error *err)
@@ -67,7 +58,7 @@ static const char *flaw(const rl_piece *p)
     if (p->bytes > RL_PIECE_BYTES_MAX) return "is longer than 512 bytes";
     if (p->type == RL_PIECE_BYTE)
         return byte_of(p) < 0 ? "is of type byte and not spelled <0x00> to <0xFF>" : NULL;
-    if (class_of((uint32_t)p->type) != RL_CLASS_MERGED) return NULL;
+    if (rl_piece_class_of((uint32_t)p->type) != RL_CLASS_MERGED) return NULL;
     if (!isfinite(p->score)) return "has a score that is no finite number";
     return is_utf8(p->text, p->bytes) ? NULL : "is not UTF-8";
 }
@@ -132,7 +123,7 @@ static uint32_t find(const rl_tokenizer *tok, rl_piece_class class, size_t hash,
     for (size_t at = hash;; at++) {
         const uint32_t id = tok->slot[at & tok->slot_mask];
         if (id == RL_SYMBOL_NONE) return id;
-        if (tok->span[id].bytes == n && class_of(tok->type[id]) == class &&
+        if (tok->span[id].bytes == n && rl_piece_class_of(tok->type[id]) == class &&
             memcmp(tok->text + tok->span[id].offset, text, n) == 0)
             return id;
     }
@@ -147,7 +138,7 @@ uint32_t rl_tokenizer_lookup(const rl_tokenizer *tok, rl_piece_class class, cons
 
 uint32_t rl_tokenizer_longest(const rl_tokenizer *tok, unsigned types, const char *text, size_t n_bytes)
 {
-    const rl_piece_class class = types & MERGED_TYPES ? RL_CLASS_MERGED : RL_CLASS_RESERVED;
+    const rl_piece_class class = types & RL_MERGED_TYPES ? RL_CLASS_MERGED : RL_CLASS_RESERVED;
     size_t reach = 0;
     for (size_t t = 0; t < RL_COUNT(tok->reach); t++)
         if (types >> t & 1 && tok->reach[t] > reach) reach = tok->reach[t];
@@ -200,7 +191,7 @@ static rl_status index_pieces(rl_tokenizer *tok, const rl_vocab *v, rl_error *er
     size_t n_bytes_found = 0;
     for (uint32_t id = 0; id < v->n; id++) {
         const rl_piece *p = &v->pieces[id];
-        const rl_piece_class class = class_of((uint32_t)p->type);
+        const rl_piece_class class = rl_piece_class_of((uint32_t)p->type);
         const uint8_t lead = (uint8_t)p->text[0];
         uint64_t h = HASH_BEGIN;
         for (size_t i = 0; i < p->bytes; i++) h = hash_add(h, p->text[i]);
@@ -248,7 +239,7 @@ static rl_status rank_pieces(rl_tokenizer *tok, const rl_vocab *v, rl_error *err
     }
     size_t n = 0;
     for (uint32_t id = 0; id < v->n; id++)
-        if (class_of(tok->type[id]) == RL_CLASS_MERGED) order[n++] = (scored){v->pieces[id].score, id};
+        if (rl_piece_class_of(tok->type[id]) == RL_CLASS_MERGED) order[n++] = (scored){v->pieces[id].score, id};
     qsort(order, n, sizeof *order, best_first);
     uint32_t rank = 0;
     for (size_t i = 0; i < n; i++) {
@@ -266,7 +257,7 @@ static rl_status index_chars(rl_tokenizer *tok, const rl_vocab *v, rl_error *err
     for (int pass = 0; pass < 2; pass++) { /* count the pages, then fill them */
         for (uint32_t id = 0; id < v->n; id++) {
             const rl_piece *p = &v->pieces[id];
-            if (class_of(tok->type[id]) != RL_CLASS_MERGED || !is_one_char(p)) continue;
+            if (rl_piece_class_of(tok->type[id]) != RL_CLASS_MERGED || !is_one_char(p)) continue;
             const uint32_t code = rl_utf8_code(p->text, p->bytes);
             uint16_t *page = &tok->page[code >> 8];
             if (*page == 0) *page = n_pages++;
@@ -276,159 +267,6 @@ static rl_status index_chars(rl_tokenizer *tok, const rl_vocab *v, rl_error *err
         tok->code = rl_alloc(n_pages * sizeof *tok->code);
         if (tok->code == NULL) return out_of_memory(err);
         memset(tok->code, 0xff, n_pages * sizeof *tok->code);
-    }
-    return RL_OK;
-}
-
-uint32_t rl_tokenizer_symbol(const rl_tokenizer *tok, const char *text, size_t n)
-{
-    if (rl_utf8_length(text, n) == n) return rl_tokenizer_char_symbol(tok, rl_utf8_code(text, n));
-    return rl_tokenizer_lookup(tok, RL_CLASS_MERGED, text, n);
-}
-
-/* A free slot for the merge of two symbols; NULL where they have one already. */
-static rl_merge *merge_slot(rl_tokenizer *tok, uint32_t left, uint32_t right)
-{
-    rl_merge *m = &tok->merge[0] + (rl_tokenizer_merge(tok, left, right) - tok->merge);
-    return m->id == RL_SYMBOL_NONE ? m : NULL;
-}
-
-/* Every way to cut a piece in two symbols, counted; and entered into the merge table where there is one. */
-static size_t cut_piece(rl_tokenizer *tok, uint32_t id)
-{
-    const char *text = tok->text + tok->span[id].offset;
-    const size_t n = tok->span[id].bytes;
-    size_t cuts = 0;
-    for (size_t at = rl_utf8_expected((uint8_t)text[0]); at < n; at += rl_utf8_expected((uint8_t)text[at])) {
-        const uint32_t left = rl_tokenizer_symbol(tok, text, at);
-        const uint32_t right =
-            left != RL_SYMBOL_NONE ? rl_tokenizer_symbol(tok, text + at, n - at) : RL_SYMBOL_NONE;
-        if (right == RL_SYMBOL_NONE) continue;
-        cuts++;
-        if (tok->merge != NULL) *merge_slot(tok, left, right) = (rl_merge){left, right, id, tok->rank[id]};
-    }
-    return cuts;
-}
-
-static size_t cut_pieces(rl_tokenizer *tok)
-{
-    size_t cuts = 0;
-    for (uint32_t id = 0; id < tok->n; id++)
-        if (class_of(tok->type[id]) == RL_CLASS_MERGED) cuts += cut_piece(tok, id);
-    return cuts;
-}
-
-static rl_status refuse_rule(const rl_vocab *v, size_t i, const char *what, rl_error *err)
-{
-    return rl_fail(err, RL_ERR_FORMAT, "vocabulary: merge %zu (of ids %u and %u) %s", i, v->merges[i].left,
-                   v->merges[i].right, what);
-}
-
-/* The vocabulary's own rules, in their order. */
-static rl_status enter_rules(rl_tokenizer *tok, const rl_vocab *v, rl_error *err)
-{
-    char text[2 * RL_PIECE_BYTES_MAX];
-    for (size_t i = 0; i < v->n_merges; i++) {
-        const rl_merge_rule r = v->merges[i];
-        if (r.left >= v->n || r.right >= v->n) return refuse_rule(v, i, "is of ids past the end", err);
-        const rl_span a = tok->span[r.left], b = tok->span[r.right];
-        if (class_of(tok->type[r.left]) != RL_CLASS_MERGED || class_of(tok->type[r.right]) != RL_CLASS_MERGED)
-            return refuse_rule(v, i, "is of a control, unknown or byte piece", err);
-        memcpy(text, tok->text + a.offset, a.bytes);
-        memcpy(text + a.bytes, tok->text + b.offset, b.bytes);
-        const uint32_t id = rl_tokenizer_lookup(tok, RL_CLASS_MERGED, text, (size_t)a.bytes + b.bytes);
-        if (id == RL_SYMBOL_NONE) return refuse_rule(v, i, "makes what is no piece", err);
-        rl_merge *m = merge_slot(tok, r.left, r.right);
-        if (m == NULL) return refuse_rule(v, i, "is there twice", err);
-        *m = (rl_merge){r.left, r.right, id, (uint32_t)i};
-    }
-    return RL_OK;
-}
-
-static rl_status index_merges(rl_tokenizer *tok, const rl_vocab *v, rl_error *err)
-{
-    if (v->n_merges > MERGES_MAX)
-        return rl_fail(err, RL_ERR_FORMAT, "vocabulary has %zu merges, at most %d are allowed", v->n_merges,
-                       MERGES_MAX);
-    const size_t slots = slots_for(tok->by_rule ? v->n_merges : cut_pieces(tok));
-    rl_merge *merge = rl_alloc(slots * sizeof *merge);
-    if (merge == NULL) return out_of_memory(err);
-    memset(merge, 0xff, slots * sizeof *merge);
-    tok->merge = merge;
-    tok->merge_mask = slots - 1;
-    if (tok->by_rule) return enter_rules(tok, v, err);
-    cut_pieces(tok);
-    return RL_OK;
-}
-
-/* ---- Where merges meet ---- */
-
-/* First and last character of what a symbol stands for. */
-static void ends_of(const rl_tokenizer *tok, uint32_t symbol, uint32_t *first, uint32_t *last)
-{
-    *first = *last = symbol & ~RL_SYMBOL_CHAR;
-    if (symbol & RL_SYMBOL_CHAR) return;
-    const char *text = tok->text + tok->span[symbol].offset;
-    size_t at = tok->span[symbol].bytes - 1;
-    while (((uint8_t)text[at] & 0xc0) == 0x80) at--;
-    *first = rl_utf8_code(text, rl_utf8_expected((uint8_t)text[0]));
-    *last = rl_utf8_code(text + at, tok->span[symbol].bytes - at);
-}
-
-typedef struct {
-    uint32_t x, y;
-} meeting;
-
-static meeting meeting_of(const rl_tokenizer *tok, const rl_merge *m)
-{
-    uint32_t ignored;
-    meeting at;
-    ends_of(tok, m->left, &ignored, &at.x);
-    ends_of(tok, m->right, &at.y, &ignored);
-    return at;
-}
-
-/* Numbers the characters: the pages of the table first, then their entries. Returns how many there are. */
-static rl_status number_joints(rl_tokenizer *tok, size_t *n, rl_error *err)
-{
-    uint16_t n_pages = 1;
-    tok->joint_page[0] = n_pages++; /* ASCII has a page, for the space */
-    *n = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i <= tok->merge_mask; i++) {
-            if (tok->merge[i].id == RL_SYMBOL_NONE) continue;
-            const meeting at = meeting_of(tok, &tok->merge[i]);
-            const uint32_t codes[] = {at.x, at.y};
-            for (size_t c = 0; c < RL_COUNT(codes); c++) {
-                uint16_t *page = &tok->joint_page[codes[c] >> 8];
-                if (*page == 0) *page = n_pages++;
-                if (pass == 0) continue;
-                uint16_t *number = &tok->joint[*page][codes[c] & 255];
-                if (*number == 0) *number = *n < JOINTS_MAX ? (uint16_t)++*n : JOINTS_MAX;
-            }
-        }
-        if (pass == 1) break;
-        tok->joint = rl_alloc(n_pages * sizeof *tok->joint);
-        if (tok->joint == NULL) return out_of_memory(err);
-    }
-    tok->joint[tok->joint_page[0]][' '] = (uint16_t)rl_tokenizer_joint(tok, RL_CODE_MARK);
-    return RL_OK;
-}
-
-static rl_status index_joins(rl_tokenizer *tok, rl_error *err)
-{
-    size_t n;
-    rl_status status = number_joints(tok, &n, err);
-    if (status != RL_OK || n == JOINTS_MAX) return status; /* so many: any two may join */
-    const size_t row = n / 64 + 1;
-    tok->joins = rl_alloc((n + 1) * row * sizeof *tok->joins);
-    if (tok->joins == NULL) return out_of_memory(err);
-    tok->joins_row = row;
-    for (size_t i = 0; i <= tok->merge_mask; i++) {
-        if (tok->merge[i].id == RL_SYMBOL_NONE) continue;
-        const meeting at = meeting_of(tok, &tok->merge[i]);
-        const uint32_t x = rl_tokenizer_joint(tok, at.x), y = rl_tokenizer_joint(tok, at.y);
-        tok->joins[x * row + (y >> 6)] |= (uint64_t)1 << (y & 63);
     }
     return RL_OK;
 }
@@ -452,7 +290,7 @@ static rl_status show_pieces(rl_tokenizer *tok, rl_error *err)
             const rl_piece p = {.text = text, .bytes = (uint32_t)n};
             tok->shown[at++] = (char)byte_of(&p);
         } else {
-            const bool marks = class_of(tok->type[id]) == RL_CLASS_MERGED;
+            const bool marks = rl_piece_class_of(tok->type[id]) == RL_CLASS_MERGED;
             for (size_t i = 0; i < n;) {
                 const bool mark = marks && n - i >= 3 && memcmp(text + i, RL_SPACE_MARK, 3) == 0;
                 tok->shown[at++] = mark ? ' ' : text[i];
@@ -479,8 +317,8 @@ rl_status rl_tokenizer_open(rl_tokenizer **out, const rl_vocab *v, rl_error *err
     tok->mode = v->mode, tok->by_rule = v->merges != NULL;
     if ((status = copy_pieces(tok, v, err)) != RL_OK || (status = check_scores(v, err)) != RL_OK ||
         (status = index_pieces(tok, v, err)) != RL_OK || (status = rank_pieces(tok, v, err)) != RL_OK ||
-        (status = index_chars(tok, v, err)) != RL_OK || (status = index_merges(tok, v, err)) != RL_OK ||
-        (status = index_joins(tok, err)) != RL_OK || (status = show_pieces(tok, err)) != RL_OK ||
+        (status = index_chars(tok, v, err)) != RL_OK || (status = rl_merges_open(tok, v, err)) != RL_OK ||
+        (status = show_pieces(tok, err)) != RL_OK ||
         (status = rl_units_open(&tok->units, tok, err)) != RL_OK ||
         (status = rl_plan_tables_open(&tok->plan, tok, v, err)) != RL_OK) {
         rl_tokenizer_close(tok);

@@ -25,6 +25,12 @@
 
 /* Two classes of pieces, which may spell the same text: those that merging makes, and the reserved ones. */
 typedef enum { RL_CLASS_MERGED, RL_CLASS_RESERVED } rl_piece_class;
+enum { RL_MERGED_TYPES = 1 << RL_PIECE_NORMAL | 1 << RL_PIECE_USER_DEFINED | 1 << RL_PIECE_UNUSED };
+
+static inline rl_piece_class rl_piece_class_of(uint32_t type)
+{
+    return 1 << type & RL_MERGED_TYPES ? RL_CLASS_MERGED : RL_CLASS_RESERVED;
+}
 
 typedef struct {
     uint32_t offset, bytes;
@@ -89,6 +95,10 @@ rl_tokenizer_encode_fn rl_tokenizer_heap_encode;
  * change; in the others the result is well-formed UTF-8. */
 size_t rl_tokenizer_normalize(const rl_tokenizer *tok, const char *restrict text, size_t n_bytes, bool prefix,
                               char *restrict out);
+
+/* Lists what merges to what, and fills merge[] and joins[] (tokenizer_merges.c). RL_ERR_FORMAT for a rule that makes no
+ * sense, RL_ERR_MEMORY. */
+rl_status rl_merges_open(rl_tokenizer *tok, const rl_vocab *v, rl_error *err);
 
 /* The symbol of a string; NONE where it is several characters and no piece. */
 uint32_t rl_tokenizer_symbol(const rl_tokenizer *tok, const char *text, size_t n_bytes);

@@ -11,19 +11,26 @@ typedef struct {
     const rl_units *u;
     uint64_t alive;                 /* bit i: a symbol begins at byte i */
     uint16_t symbol[RL_UNIT_MERGED];
-    uint16_t rank[RL_UNIT_MERGED]; /* of what it makes with the next one; NONE */
-    uint16_t made[RL_UNIT_MERGED]; /* that */
+    uint16_t made[RL_UNIT_MERGED];  /* what it makes with the next one, */
+    uint32_t place[RL_UNIT_MERGED]; /* and rank << 6 | i of that, so that the least is the best and leftmost merge; NOWHERE */
 } unit;
+#define NOWHERE UINT32_MAX
+_Static_assert(RL_UNIT_MERGED == 1 << 6, "unit.place");
+
+static inline uint32_t place_of(uint32_t rank, size_t i)
+{
+    return rank == RL_UNIT_NONE ? NOWHERE : rank << 6 | (uint32_t)i;
+}
 
 static inline uint64_t above(size_t i) { return i < 63 ? ~(uint64_t)0 << (i + 1) : 0; }
 
 /* Looks up what the symbols at i and j merge to. */
 static inline void consider(unit *s, size_t i, size_t j)
 {
-    s->rank[i] = RL_UNIT_NONE;
+    s->place[i] = NOWHERE;
     if (s->symbol[i] == RL_UNIT_NONE || s->symbol[j] == RL_UNIT_NONE) return;
-    const rl_unit_merge m = rl_unit_find_merge(s->u, s->symbol[i], s->symbol[j]);
-    s->rank[i] = m.rank;
+    const rl_unit_made m = rl_unit_find_merge(s->u, s->symbol[i], s->symbol[j]);
+    s->place[i] = place_of(m.rank, i);
     s->made[i] = m.id;
 }
 
@@ -42,13 +49,14 @@ static void split(unit *s, const char *text, size_t n_bytes)
             step = rl_unit_character(text + at, n_bytes - at, &code);
             const uint32_t symbol = rl_tokenizer_char_symbol(s->tok, code);
             s->symbol[at] = symbol & RL_SYMBOL_CHAR ? RL_UNIT_NONE : (uint16_t)symbol;
-            for (size_t i = 1; i < step; i++) s->rank[at + i] = RL_UNIT_NONE;
+            for (size_t i = 1; i < step; i++) s->place[at + i] = NOWHERE;
         }
         s->alive |= (uint64_t)1 << at;
-        s->rank[at] = RL_UNIT_NONE;
+        s->place[at] = NOWHERE;
         if (before != SIZE_MAX && ascii && before_ascii) {
-            s->rank[before] = s->u->ascii_rank[(uint8_t)text[before]][c];
-            s->made[before] = s->u->ascii_id[(uint8_t)text[before]][c];
+            const rl_unit_made m = s->u->ascii[(uint8_t)text[before]][c];
+            s->place[before] = place_of(m.rank, before);
+            s->made[before] = m.id;
         } else if (before != SIZE_MAX) {
             consider(s, before, at);
         }
@@ -59,18 +67,13 @@ static void split(unit *s, const char *text, size_t n_bytes)
 /* Does the best merge, the leftmost of several; false where there is none. */
 static bool merge_best(unit *s, size_t n_bytes)
 {
-    size_t best = 0;
-    uint32_t rank = RL_UNIT_NONE;
-    for (size_t i = 0; i < n_bytes; i++)
-        if (s->rank[i] < rank) {
-            rank = s->rank[i];
-            best = i;
-        }
-    if (rank == RL_UNIT_NONE) return false;
+    uint32_t place = NOWHERE;
+    for (size_t i = 0; i < n_bytes; i++) place = s->place[i] < place ? s->place[i] : place;
+    if (place == NOWHERE) return false;
+    const size_t best = place & (RL_UNIT_MERGED - 1);
     const size_t gone = (size_t)__builtin_ctzll(s->alive & above(best));
     s->alive &= ~((uint64_t)1 << gone);
-    s->rank[gone] = RL_UNIT_NONE;
-    s->rank[best] = RL_UNIT_NONE;
+    s->place[gone] = s->place[best] = NOWHERE;
     s->symbol[best] = s->made[best];
     const uint64_t after = s->alive & above(best), before = s->alive & (((uint64_t)1 << best) - 1);
     if (after != 0) consider(s, best, (size_t)__builtin_ctzll(after));
@@ -137,7 +140,10 @@ static bool index_merges(rl_units *u, const rl_tokenizer *tok)
         const rl_merge *m = &tok->merge[i];
         if (m->id == RL_SYMBOL_NONE) continue;
         const uint32_t pair = m->left << 16 | m->right;
-        uint32_t at = (uint32_t)(pair * RL_UNIT_HASH >> u->merges_shift);
+        const uint64_t hash = rl_unit_pair_hash(pair);
+        const uint32_t bit = rl_unit_met_bit(hash);
+        u->met[bit >> 6] |= (uint64_t)1 << (bit & 63);
+        uint32_t at = (uint32_t)(hash >> u->merges_shift);
         while (u->merges[at & u->merges_mask].rank != RL_UNIT_NONE) at++;
         u->merges[at & u->merges_mask] = (rl_unit_merge){pair, (uint16_t)m->rank, (uint16_t)m->id};
     }
@@ -156,13 +162,11 @@ static void index_ascii(rl_units *u, const rl_tokenizer *tok)
     u->mark_id = u->symbol[' '];
     for (uint32_t x = 0; x < 128; x++)
         for (uint32_t y = 0; y < 128; y++) {
-            u->ascii_rank[x][y] = u->ascii_id[x][y] = RL_UNIT_NONE;
+            u->ascii[x][y] = (rl_unit_made){RL_UNIT_NONE, RL_UNIT_NONE};
             if (!rl_tokenizer_joins(tok, x, y)) {
                 u->cuts[x][y >> 6] |= (uint64_t)1 << (y & 63);
             } else if (u->symbol[x] != RL_UNIT_NONE && u->symbol[y] != RL_UNIT_NONE) {
-                const rl_unit_merge m = rl_unit_find_merge(u, u->symbol[x], u->symbol[y]);
-                u->ascii_rank[x][y] = m.rank;
-                u->ascii_id[x][y] = m.id;
+                u->ascii[x][y] = rl_unit_find_merge(u, u->symbol[x], u->symbol[y]);
             }
         }
 }
@@ -230,8 +234,9 @@ static bool index_known(rl_units *u, const rl_tokenizer *tok)
 static size_t marks(const rl_tokenizer *tok, uint32_t id)
 {
     const rl_span span = tok->span[id];
+    if (span.bytes % 3 != 0) return 0;
     for (size_t at = 0; at < span.bytes; at += 3)
-        if (span.bytes - at < 3 || memcmp(tok->text + span.offset + at, RL_SPACE_MARK, 3) != 0) return 0;
+        if (memcmp(tok->text + span.offset + at, RL_SPACE_MARK, 3) != 0) return 0;
     return span.bytes / 3;
 }
 
@@ -272,7 +277,7 @@ static void prove_runs(rl_units *u, const rl_tokenizer *tok)
     }
     if (first_run <= last_other || pair == UINT32_MAX) return;
     for (size_t length = 2; length < most; length++) {
-        const rl_unit_merge m = rl_unit_find_merge(u, u->run[length], u->run[1]);
+        const rl_unit_made m = rl_unit_find_merge(u, u->run[length], u->run[1]);
         if (m.rank == RL_UNIT_NONE || m.rank > pair) return;
     }
     u->run_max = most;

@@ -15,6 +15,7 @@
 
 enum {
     RL_UNIT_KEY = 16,   /* the longest unit that is looked up, in bytes of the text */
+    RL_UNIT_FILTER = 1 << 19, /* bits */
     RL_UNIT_MERGED = 64 /* the longest that merges in a small array; longer ones merge in the heap */
 };
 
@@ -35,6 +36,10 @@ typedef struct {
     uint16_t rank, id;
 } rl_unit_merge; /* rank NONE: empty */
 
+typedef struct {
+    uint16_t rank, id; /* rank NONE: nothing */
+} rl_unit_made;
+
 struct rl_units {
     rl_unit_short *shorts; /* open addressing, all three */
     rl_unit_long *longs;
@@ -45,8 +50,8 @@ struct rl_units {
     uint64_t cuts[128][2];          /* bit y of row x: ASCII characters x and y, in that order, do not join */
     uint16_t joint[128];            /* ASCII characters' numbers (rl_tokenizer_joint) */
     uint16_t symbol[128];           /* and ids, NONE where they are no piece */
-    uint16_t ascii_rank[128][128];  /* what two of them merge to, */
-    uint16_t ascii_id[128][128];    /* NONE: nothing */
+    rl_unit_made ascii[128][128];   /* what two of them merge to */
+    uint64_t met[RL_UNIT_FILTER / 64]; /* bit: two symbols of this hash may merge; most that meet do not */
     uint32_t mark;                  /* the joint number of U+2581 */
     uint16_t mark_id;               /* and its id */
     size_t run_max;                 /* runs of spaces: the longest piece, in spaces; 0: no closed form */
@@ -82,13 +87,21 @@ static inline uint32_t rl_unit_find_long(const rl_units *u, uint64_t low, uint64
     }
 }
 
+static inline uint64_t rl_unit_pair_hash(uint32_t pair) { return pair * RL_UNIT_HASH; }
+
+/* The bit of `met` for a pair's hash. Other bits than those that find its slot. */
+static inline uint32_t rl_unit_met_bit(uint64_t hash) { return (uint32_t)(hash >> 16) & (RL_UNIT_FILTER - 1); }
+
 /* What two symbols merge to; rank NONE: nothing. */
-static inline rl_unit_merge rl_unit_find_merge(const rl_units *u, uint32_t left, uint32_t right)
+static inline rl_unit_made rl_unit_find_merge(const rl_units *u, uint32_t left, uint32_t right)
 {
     const uint32_t pair = left << 16 | right;
-    for (uint32_t at = (uint32_t)(pair * RL_UNIT_HASH >> u->merges_shift);; at++) {
+    const uint64_t hash = rl_unit_pair_hash(pair);
+    const uint32_t bit = rl_unit_met_bit(hash);
+    if (!(u->met[bit >> 6] >> (bit & 63) & 1)) return (rl_unit_made){RL_UNIT_NONE, RL_UNIT_NONE};
+    for (uint32_t at = (uint32_t)(hash >> u->merges_shift);; at++) {
         const rl_unit_merge m = u->merges[at & u->merges_mask];
-        if (m.pair == pair || m.rank == RL_UNIT_NONE) return m;
+        if (m.pair == pair || m.rank == RL_UNIT_NONE) return (rl_unit_made){m.rank, m.id};
     }
 }
 

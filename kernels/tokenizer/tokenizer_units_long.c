@@ -114,7 +114,7 @@ static void consider(state *s, uint32_t i)
     if (left->next == NONE) return;
     const uint32_t right = s->nodes[left->next].symbol;
     if (left->symbol == RL_UNIT_NONE || right == RL_UNIT_NONE) return;
-    const rl_unit_merge m = rl_unit_find_merge(s->u, left->symbol, right);
+    const rl_unit_made m = rl_unit_find_merge(s->u, left->symbol, right);
     left->rank = m.rank;
     left->made = m.id;
     if (m.rank == RL_UNIT_NONE) return;
