@@ -164,7 +164,7 @@ static void index_ascii(rl_units *u, const rl_tokenizer *tok)
         for (uint32_t y = 0; y < 128; y++) {
             u->ascii[x][y] = (rl_unit_made){RL_UNIT_NONE, RL_UNIT_NONE};
             if (!rl_tokenizer_joins(tok, x, y)) {
-                u->cuts[x][y >> 6] |= (uint64_t)1 << (y & 63);
+                u->cuts[x][y] = 1;
             } else if (u->symbol[x] != RL_UNIT_NONE && u->symbol[y] != RL_UNIT_NONE) {
                 u->ascii[x][y] = rl_unit_find_merge(u, u->symbol[x], u->symbol[y]);
             }

@@ -47,7 +47,7 @@ struct rl_units {
     unsigned shorts_shift, longs_shift, merges_shift; /* a hash's upper bits are the slot */
     uint32_t shorts_mask, longs_mask, merges_mask;
 
-    uint64_t cuts[128][2];          /* bit y of row x: ASCII characters x and y, in that order, do not join */
+    uint8_t cuts[128][128];         /* 1: ASCII characters x and y, in that order, do not join; else 0 */
     uint16_t joint[128];            /* ASCII characters' numbers (rl_tokenizer_joint) */
     uint16_t symbol[128];           /* and ids, NONE where they are no piece */
     rl_unit_made ascii[128][128];   /* what two of them merge to */
@@ -70,18 +70,18 @@ static inline uint32_t rl_unit_long_slot(const rl_units *u, uint64_t low, uint64
     return (uint32_t)((low ^ high * 0xd6e8feb86659fd93u) * RL_UNIT_HASH >> u->longs_shift);
 }
 
-/* The id of a unit that is a piece and merges to it; RL_SYMBOL_NONE: not known. */
-static inline uint32_t rl_unit_find_short(const rl_units *u, uint64_t key)
+/* The id of a unit that is a piece and merges to it; RL_SYMBOL_NONE: not known. `at` is the key's slot. */
+static inline uint32_t rl_unit_find_short(const rl_units *u, uint32_t at, uint64_t key)
 {
-    for (uint32_t at = rl_unit_short_slot(u, key);; at++) {
+    for (;; at++) {
         const rl_unit_short *s = &u->shorts[at & u->shorts_mask];
         if (s->key == key || s->key == 0) return s->id;
     }
 }
 
-static inline uint32_t rl_unit_find_long(const rl_units *u, uint64_t low, uint64_t high)
+static inline uint32_t rl_unit_find_long(const rl_units *u, uint32_t at, uint64_t low, uint64_t high)
 {
-    for (uint32_t at = rl_unit_long_slot(u, low, high);; at++) {
+    for (;; at++) {
         const rl_unit_long *s = &u->longs[at & u->longs_mask];
         if ((s->low == low && s->high == high) || s->low == 0) return s->id;
     }

@@ -1,4 +1,4 @@
-/* tokenizer_units_scalar.c - encoding by units: a bit looked up for every byte says where one ends. */
+/* tokenizer_units_scalar.c - encoding by units: a look-up for every two bytes says whether one ends between them. */
 #include "tokenizer/tokenizer_units_walk.h"
 
 #define MAX_BYTES ((size_t)UINT32_MAX - 2) /* the heap's */
@@ -7,7 +7,11 @@
 static uint64_t ascii_starts(const rl_units *u, const uint8_t *p)
 {
     uint64_t mask = 0;
-    for (size_t i = 1; i < RL_BLOCK; i++) mask |= (u->cuts[p[i - 1]][p[i] >> 6] >> (p[i] & 63) & 1) << i;
+    for (size_t i = 0; i < RL_BLOCK; i += 8) {
+        uint64_t bits = i > 0 ? u->cuts[p[i - 1]][p[i]] : 0;
+        for (size_t k = 1; k < 8; k++) bits |= (uint64_t)u->cuts[p[i + k - 1]][p[i + k]] << k;
+        mask |= bits << i;
+    }
     return mask;
 }
 

@@ -3,7 +3,7 @@
  *   1. Cut. Where units start is found for a batch of text first, 64 bytes at a time as a mask (`scan`, the tier's own), so
  *      that no branch hangs on how long a word is.
  *   2. Look up. A unit of up to 8 bytes is one masked load, a hash and a compare against the pieces of the vocabulary;
- *      one of up to 16 bytes two. Units of a batch do not wait for each other, so the processor overlaps them.
+ *      one of up to 16 bytes two. Keys are made, and their slots asked for, some units ahead.
  *   3. Else remember. What is not one piece is looked for in a small direct-mapped table of the context's own, which
  *      fills with what was merged before. Its entries hold the unit's bytes and ids: a hit is exact.
  *   4. Else merge: up to 64 bytes in a small array, longer ones in the heap kernel. */
@@ -14,7 +14,7 @@
 
 #include "base/mem.h"
 
-enum { RL_MEMORY_SLOTS = 1 << 13, RL_MEMORY_IDS = 7, RL_BATCH = 1024, RL_BLOCK = 64 };
+enum { RL_MEMORY_SLOTS = 1 << 13, RL_MEMORY_IDS = 7, RL_BATCH = 1024, RL_BLOCK = 64, RL_AHEAD = 32 };
 
 typedef struct {
     uint64_t low, high;
@@ -148,11 +148,25 @@ static inline void rl_walk_long(rl_walk *w, const char *p, size_t n, bool prefix
                                      s->max - used, &w->work);
 }
 
-static inline uint32_t rl_walk_known(const rl_walk *w, const char *p, size_t n, size_t room)
+/* A unit [n] about to be looked up. */
+typedef struct {
+    rl_unit_key key;
+    uint32_t slot;
+} rl_unit_query;
+
+static inline rl_unit_query rl_walk_ask(const rl_walk *w, const char *p, size_t n, size_t room)
 {
-    if (n > RL_UNIT_KEY) return RL_SYMBOL_NONE;
-    const rl_unit_key k = rl_unit_load(p, n, room);
-    return n <= 8 ? rl_unit_find_short(w->u, k.low) : rl_unit_find_long(w->u, k.low, k.high);
+    rl_unit_query q = {{0, 0}, 0};
+    if (n > RL_UNIT_KEY) return q;
+    q.key = rl_unit_load(p, n, room);
+    q.slot = n <= 8 ? rl_unit_short_slot(w->u, q.key.low) : rl_unit_long_slot(w->u, q.key.low, q.key.high);
+    return q;
+}
+
+static inline uint32_t rl_walk_known(const rl_walk *w, size_t n, rl_unit_query q)
+{
+    if (n <= 8) return rl_unit_find_short(w->u, q.slot, q.key.low);
+    return n <= RL_UNIT_KEY ? rl_unit_find_long(w->u, q.slot, q.key.low, q.key.high) : RL_SYMBOL_NONE;
 }
 
 /* Spaces that a unit begins with, where the closed form holds for them; else 0. */
@@ -179,7 +193,7 @@ static __attribute__((noinline)) void rl_walk_other(rl_walk *w, const char *p, s
         return;
     }
     p += skip, n -= skip, room -= skip;
-    const uint32_t id = skip > 0 ? rl_walk_known(w, p, n, room) : RL_SYMBOL_NONE;
+    const uint32_t id = skip > 0 ? rl_walk_known(w, n, rl_walk_ask(w, p, n, room)) : RL_SYMBOL_NONE;
     if (id != RL_SYMBOL_NONE) {
         rl_unit_put_run(w->u, &w->sink, skip);
         rl_put_id(&w->sink, id);
@@ -191,9 +205,9 @@ static __attribute__((noinline)) void rl_walk_other(rl_walk *w, const char *p, s
     for (size_t i = left; i < n_ids; i++) rl_put_id(&w->sink, ids[i]);
 }
 
-static inline void rl_walk_unit(rl_walk *w, const char *p, size_t n, size_t room)
+static inline void rl_walk_unit(rl_walk *w, const char *p, size_t n, size_t room, rl_unit_query q)
 {
-    const uint32_t id = rl_walk_known(w, p, n, room);
+    const uint32_t id = rl_walk_known(w, n, q);
     if (id != RL_SYMBOL_NONE) {
         rl_put_id(&w->sink, id);
         w->work.known++;
@@ -211,7 +225,25 @@ static void rl_walk_prefixed(rl_walk *w, const char *p, size_t n)
         return;
     }
     if (n > 0) memcpy(copy + 1, p, n);
-    rl_walk_unit(w, copy, n + 1, sizeof copy);
+    rl_walk_unit(w, copy, n + 1, sizeof copy, rl_walk_ask(w, copy, n + 1, sizeof copy));
+}
+
+/* Units from start[i] to start[i + 1], for i < n. */
+static inline void rl_walk_units(rl_walk *w, const uint32_t *start, size_t n)
+{
+    rl_unit_query ahead[RL_AHEAD];
+    for (size_t from = 0; from < n; from += RL_AHEAD) {
+        const size_t some = n - from < RL_AHEAD ? n - from : RL_AHEAD;
+        const uint32_t *s = start + from;
+        for (size_t i = 0; i < some; i++) {
+            const size_t length = s[i + 1] - s[i];
+            ahead[i] = rl_walk_ask(w, w->text + s[i], length, w->n_bytes - s[i]);
+            __builtin_prefetch(length <= 8 ? (const void *)&w->u->shorts[ahead[i].slot & w->u->shorts_mask]
+                                           : (const void *)&w->u->longs[ahead[i].slot & w->u->longs_mask]);
+        }
+        for (size_t i = 0; i < some; i++)
+            rl_walk_unit(w, w->text + s[i], s[i + 1] - s[i], w->n_bytes - s[i], ahead[i]);
+    }
 }
 
 /* ---- All of it ---- */
@@ -235,13 +267,14 @@ static inline size_t rl_units_encode(const rl_tokenizer *tok, void *restrict scr
         while (s.at < n_bytes && n <= RL_BATCH && !s.foreign) n += scan(&w, &s, start + n);
         if (s.foreign) return rl_tokenizer_heap_encode(tok, own + 1, text, n_bytes, prefix, ids, max_ids, work);
         if (s.at == n_bytes) start[n++] = (uint32_t)n_bytes;
-        size_t i = 0;
-        if (first) rl_walk_prefixed(&w, text, start[++i]); /* there is a second: the batch is full, or has the end */
+        if (first) rl_walk_prefixed(&w, text, start[1]); /* there is a second: the batch is full, or has the end */
+        if (n > 0) {
+            rl_walk_units(&w, start + first, n - 1 - first);
+            w.work.units += n - 1;
+            start[0] = start[n - 1];
+            n = 1;
+        }
         first = false;
-        for (; i + 1 < n; i++) rl_walk_unit(&w, text + start[i], start[i + 1] - start[i], n_bytes - start[i]);
-        w.work.units += n > 0 ? n - 1 : 0;
-        if (n > 0) start[0] = start[n - 1];
-        n = n > 0;
     } while (s.at < n_bytes);
     work->symbols += w.work.symbols;
     work->merges += w.work.merges;
