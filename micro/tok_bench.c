@@ -160,7 +160,7 @@ void rl_tok_counters(rl_state *st, double ids, double bytes)
 {
     rl_state_counter(st, "ids_per_text", ids, 0);
     rl_state_counter(st, "ids_per_second", ids, RL_COUNTER_ITERATION_INVARIANT | RL_COUNTER_RATE);
-    rl_state_counter(st, "ns_per_byte", 1e-9 * bytes,
+    rl_state_counter(st, "s_per_byte", bytes,
                      RL_COUNTER_ITERATION_INVARIANT | RL_COUNTER_RATE | RL_COUNTER_INVERT);
 }
 

@@ -1,6 +1,7 @@
 /* tok_bench.h - what the parts of bench_tokenizer share. Private to them:
  *   bench_tokenizer.c   main, and which cases there are
  *   tok_bench.c         the inputs: vocabulary, texts, the ids that are expected
+ *   tok_allocs.c        how often memory is allocated
  *   tok_encode.c        one thread: cold, warm, process; and opening
  *   tok_pool.c          several threads: one document, batches
  *   tok_prefix.c        a chat that grows
@@ -49,8 +50,11 @@ double rl_tok_ids(const rl_tok_texts *texts);
 /* RL_ERR_FORMAT unless these are the ids of a text. */
 rl_status rl_tok_check(const rl_tok_texts *texts, size_t text, const uint32_t *ids, size_t n, rl_error *err);
 
-/* What all rows of texts say: ids, ns a byte. `ids` and `bytes` of an iteration. */
+/* What all rows of texts say: ids, seconds a byte. `ids` and `bytes` of an iteration. */
 void rl_tok_counters(rl_state *st, double ids, double bytes);
+
+/* How often this program has allocated memory. */
+size_t rl_tok_allocations(void);
 
 /* "tokenizer_heap_scalar, english 2e1ba0f2" */
 void rl_tok_label(char *out, size_t size, const rl_tokenizer_kernel *kern, const rl_corpus *corpus);

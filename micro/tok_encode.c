@@ -90,11 +90,22 @@ static rl_status forget(rl_state *st, encode_case *c, size_t text, rl_error *err
     return status;
 }
 
+/* Of the units since `before`, those that were known or remembered; nothing of a kernel that has no units. */
+static void put_hit_rate(rl_state *st, const encode_case *c, rl_tokenizer_work before)
+{
+    const rl_tokenizer_work now = rl_tokenizer_ctx_work(c->ctx);
+    if (now.units == before.units) return;
+    const uint64_t hits = now.known + now.remembered - before.known - before.remembered;
+    rl_state_counter(st, "hit_rate", (double)hits / (double)(now.units - before.units), 0);
+}
+
 static void run(rl_state *st)
 {
     encode_case *c = st->arg;
     size_t text = 0, n;
     rl_error err;
+    const rl_tokenizer_work before = rl_tokenizer_ctx_work(c->ctx);
+    const size_t allocations = rl_tok_allocations();
     while (rl_state_next(st)) {
         if (forget(st, c, text, &err) != RL_OK || encode(c, text, &n, &err) != RL_OK) {
             rl_state_error(st, "%s", err.text);
@@ -104,6 +115,9 @@ static void run(rl_state *st)
         if (++text == c->texts->n) text = 0;
     }
     rl_tok_counters(st, rl_tok_ids(c->texts) / (double)c->texts->n, c->bytes);
+    if (c->state == RL_TOK_PROCESS) return; /* opening allocates, and begins to count anew */
+    rl_state_counter(st, "allocations", (double)(rl_tok_allocations() - allocations), RL_COUNTER_AVG_ITERATIONS);
+    put_hit_rate(st, c, before);
 }
 
 void rl_tok_add_encode(rl_program *p, const rl_part *part, rl_tok_inputs *in, const rl_tokenizer_kernel *kern,
@@ -183,7 +197,7 @@ static void run_load(rl_state *st)
             break;
         }
     }
-    rl_state_counter(st, "load_ms", 1e-3,
+    rl_state_counter(st, "load_s", 1,
                      RL_COUNTER_ITERATION_INVARIANT | RL_COUNTER_RATE | RL_COUNTER_INVERT);
 }
 

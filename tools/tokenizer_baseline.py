@@ -45,7 +45,7 @@ FAILED, USAGE, UNAVAILABLE = 1, 64, 69
 NORMAL, UNKNOWN, CONTROL, BYTE = 1, 2, 3, 6
 HEADER = ["name", "iterations", "real_time", "cpu_time", "time_unit", "bytes_per_second", "items_per_second", "label",
           "error_occurred", "error_message", "launch", "repetition", "threads", "contaminated", "ids_per_second",
-          "ids_per_text", "ns_per_byte"]
+          "ids_per_text", "s_per_byte"]
 
 
 def die(code, text):
@@ -385,7 +385,7 @@ def measure(engine, corpora, args, threads):
                      "label": f"{engine.version}; {way}{forgets}; {corpus.name} {corpus.crc}", "threads": threads or 1,
                      "contaminated": int(taken),
                      "ids_per_second": n_ids * passes / real, "ids_per_text": n_ids / n,
-                     "ns_per_byte": real * 1e9 / passes / n_bytes})
+                     "s_per_byte": real / passes / n_bytes})
     return rows
 
 

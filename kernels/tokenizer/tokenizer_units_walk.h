@@ -134,14 +134,14 @@ static inline size_t rl_walk_merge(rl_walk *w, const char *p, size_t n, size_t r
     return n_ids;
 }
 
-/* A unit of any length: by buckets, or where they cannot be used, by the heap. The unit's own spaces are in [p, n), but
- * with spaces > 0 the first `skip` of them are left to the closed form. */
+/* A unit of any length: by buckets, or where they do not get on with it, by the heap. The closed form has the run of
+ * `spaces` spaces (0: none) that the unit begins with, the prefix among them: all but the last. */
 static inline void rl_walk_long(rl_walk *w, const char *p, size_t n, bool prefix, size_t spaces)
 {
     rl_id_sink *s = &w->sink;
-    const size_t skip = spaces > 0 ? spaces - 1 : 0;
-    if (rl_unit_merge_long(w->tok, w->u, &w->scratch->buckets, w->scratch + 1, p + skip, n - skip, prefix, spaces, s,
-                           &w->work))
+    const size_t skip = spaces > 0 ? spaces - 1 - prefix : 0;
+    if (rl_unit_merge_long(w->tok, w->u, &w->scratch->buckets, w->scratch + 1, p + skip, n - skip,
+                           prefix && spaces == 0, spaces, s, &w->work))
         return;
     const size_t used = s->n < s->max ? s->n : s->max;
     s->n += rl_tokenizer_heap_encode(w->tok, w->scratch + 1, p, n, prefix, s->ids != NULL ? s->ids + used : NULL,
@@ -169,39 +169,41 @@ static inline uint32_t rl_walk_known(const rl_walk *w, size_t n, rl_unit_query q
     return n <= RL_UNIT_KEY ? rl_unit_find_long(w->u, q.slot, q.key.low, q.key.high) : RL_SYMBOL_NONE;
 }
 
-/* Spaces that a unit begins with, where the closed form holds for them; else 0. */
-static inline size_t rl_walk_spaces(const rl_walk *w, const char *p, size_t n)
+/* The run of spaces that a unit begins with, the prefix among them, where the closed form holds for it; else 0. */
+static inline size_t rl_walk_spaces(const rl_walk *w, const char *p, size_t n, bool prefix)
 {
     size_t spaces = 0;
     while (spaces < n && p[spaces] == ' ') spaces++;
     const bool mark = n - spaces >= 3 && memcmp(p + spaces, RL_SPACE_MARK, 3) == 0; /* one more of them, spelled out */
-    return w->u->run_max > 0 && spaces >= 2 && !mark ? spaces : 0;
+    return w->u->run_max > 0 && spaces > 0 && spaces + prefix >= 2 && !mark ? spaces + prefix : 0;
 }
 
-/* A unit [n] that is no known piece. Not inline: it is the rare one. */
-static __attribute__((noinline)) void rl_walk_other(rl_walk *w, const char *p, size_t n, size_t room)
+/* A unit [n] that is no known piece; with the prefix before it, one that is longer than RL_UNIT_MERGED. Not inline: it is
+ * the rare one. */
+static __attribute__((noinline)) void rl_walk_other(rl_walk *w, const char *p, size_t n, size_t room, bool prefix)
 {
     uint32_t ids[3 * RL_UNIT_MERGED];
-    const size_t spaces = rl_walk_spaces(w, p, n);
-    if (spaces == n) {
+    const size_t spaces = rl_walk_spaces(w, p, n, prefix);
+    if (spaces == n + prefix) {
         rl_unit_put_run(w->u, &w->sink, spaces);
         return;
     }
-    const size_t skip = spaces > 0 ? spaces - 1 : 0; /* of the run, all but the space that the word may take */
-    if (n - skip > RL_UNIT_MERGED) {
-        rl_walk_long(w, p, n, false, spaces);
+    const size_t run = spaces > 0 ? spaces - 1 : 0; /* all but the space that the word may take */
+    const size_t skip = spaces > 0 ? run - prefix : 0;
+    if (n - skip > RL_UNIT_MERGED || (prefix && spaces == 0)) {
+        rl_walk_long(w, p, n, prefix, spaces);
         return;
     }
     p += skip, n -= skip, room -= skip;
-    const uint32_t id = skip > 0 ? rl_walk_known(w, n, rl_walk_ask(w, p, n, room)) : RL_SYMBOL_NONE;
+    const uint32_t id = run > 0 ? rl_walk_known(w, n, rl_walk_ask(w, p, n, room)) : RL_SYMBOL_NONE;
     if (id != RL_SYMBOL_NONE) {
-        rl_unit_put_run(w->u, &w->sink, skip);
+        rl_unit_put_run(w->u, &w->sink, run);
         rl_put_id(&w->sink, id);
         return;
     }
     const size_t n_ids = rl_walk_merge(w, p, n, room, ids);
     const bool left = spaces > 0 && ids[0] == w->u->mark_id; /* the word did not take it */
-    if (spaces > 0) rl_unit_put_run(w->u, &w->sink, skip + left);
+    if (spaces > 0) rl_unit_put_run(w->u, &w->sink, run + left);
     for (size_t i = left; i < n_ids; i++) rl_put_id(&w->sink, ids[i]);
 }
 
@@ -212,7 +214,7 @@ static inline void rl_walk_unit(rl_walk *w, const char *p, size_t n, size_t room
         rl_put_id(&w->sink, id);
         w->work.known++;
     } else {
-        rl_walk_other(w, p, n, room);
+        rl_walk_other(w, p, n, room, false);
     }
 }
 
@@ -221,7 +223,7 @@ static void rl_walk_prefixed(rl_walk *w, const char *p, size_t n)
 {
     char copy[RL_UNIT_MERGED + RL_UNIT_KEY] = " ";
     if (n + 1 > RL_UNIT_MERGED) {
-        rl_walk_long(w, p, n, true, 0);
+        rl_walk_other(w, p, n, n, true);
         return;
     }
     if (n > 0) memcpy(copy + 1, p, n);
