@@ -56,6 +56,11 @@ is "counts" "$(tok count --lines lines | sed -n '2,3p' | tr '\n' ' ')" "5 1 "
 is "objects" "$(tok encode --lines --format json lines | sed -n 3p)" '{"ids":[1],"pieces":["<s>"]}'
 is "the texts" "$(tok decode --lines out | sed -n '2,4p' | tr '\n' ' ')" \
     "$(printf '"a\\n\\u0001\\u0000" "" "\360\237\246\231/" ')"
+printf '4F6e652074776f\n\n ff00 \n' >hex
+tok encode --hex --mode llama.cpp hex >out
+is "hexadecimal: the first line" "$(head -n 1 out)" "$ids"
+is "nothing, and bytes" "$(sed -n '2,$p' out | tr '\n' ';')" "1;$(printf '\377\000' | tok encode --mode llama.cpp);"
+is "counts of hexadecimal" "$(tok count --hex --lines hex | sed -n 2p)" 1
 is "no text for half a character" "$(echo 243 | tok decode --lines)" "$(printf '"\357\277\275"')"
 
 # What is wrong.
@@ -84,6 +89,9 @@ refuses 'input: line 1 holds an escape that is none' '"\\udc00"\n' encode --line
 refuses 'input: line 1 holds bytes that are no UTF-8' '"\0377"\n' encode --lines
 refuses 'input: line 1 does not end with a quotation mark' '"\\"\n' count --lines
 refuses 'input: line 1 goes on after the string' '"a" "b"\n' count --lines
+refuses 'input: line 1 has an odd number of hexadecimal digits, expected two of them a byte' '414\n' encode --hex
+refuses 'input: line 2 holds a character that is no hexadecimal digit, expected two' '41\ng1\n' encode --hex
+refuses 'input: line 1 holds a character that is no hexadecimal digit, expected two' '4"41"\n' count --hex
 expect 2 "no input" "$ridgeline" tokenize encode --model built-in nothere
 says 'nothere: cannot open'
 expect 2 "no model" "$ridgeline" tokenize encode --model nothere text
@@ -101,6 +109,8 @@ says "--format is 'xml', expected text, json or ids"
 expect 64 "special in a mode without" "$ridgeline" tokenize encode --model built-in --mode sentencepiece --special text
 says '--special: SentencePiece never'
 expect 64 "text by the line" "$ridgeline" tokenize encode --model built-in --lines --format text lines
+expect 64 "hexadecimal" "$ridgeline" tokenize encode --model built-in --hex --format text lines
+says '--hex gives one line each: --format json or ids'
 expect 64 "a second file" "$ridgeline" tokenize count --model built-in text text
 for command in encode decode count; do
     expect 0 "help" "$ridgeline" tokenize $command --help

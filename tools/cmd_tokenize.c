@@ -12,7 +12,7 @@
 
 typedef struct {
     const char *model, *mode, *format;
-    bool no_bos, special, lines;
+    bool no_bos, special, lines, hex;
 } options;
 
 enum form { AS_IDS, AS_TEXT, AS_JSON, AS_COUNT };
@@ -65,8 +65,10 @@ static int check_usage(session *s, unsigned *mode)
     if (s->o.format != NULL && !named(s->o.format, forms, RL_COUNT(forms), &form))
         return rl_bad_usage(s->self, "--format is '%s', expected text, json or ids",
                             rl_printable(shown, sizeof shown, s->o.format, strlen(s->o.format)));
+    if (s->o.hex) s->o.lines = true;
     if (s->o.lines && s->o.format != NULL && form == AS_TEXT)
-        return rl_bad_usage(s->self, "--lines gives one line each: --format json or ids");
+        return rl_bad_usage(s->self, "--%s gives one line each: --format json or ids",
+                            s->o.hex ? "hex" : "lines");
     if (s->o.lines && form == AS_TEXT) form = AS_IDS;
     s->form = (enum form)form;
     return 0;
@@ -217,9 +219,10 @@ static rl_status each_line(session *s, each_fn *fn, bool quoted, rl_error *err)
         size_t n = (size_t)((newline != NULL ? newline : end) - p);
         p += n + 1;
         snprintf(place, sizeof place, "%s: line %zu", name, line);
-        const char *what = quoted ? rl_json_unquote(&text, &n) : NULL;
+        const char *what = !quoted ? NULL : s->o.hex ? rl_hex_unquote(&text, &n) : rl_json_unquote(&text, &n);
         status = what == NULL ? fn(s, text, n, err)
-                              : rl_fail(err, RL_ERR_FORMAT, "%s %s, expected a JSON string", place, what);
+                              : rl_fail(err, RL_ERR_FORMAT, "%s %s, expected %s", place, what,
+                                        s->o.hex ? "two of them a byte" : "a JSON string");
     }
     s->name = name;
     return status;
@@ -295,6 +298,7 @@ static const rl_arg encode_args[] = {
     RL_TEXT("--format", "KIND", options, format, "text, json or ids (default: text on a terminal, else ids)"),
     RL_FLAG("--lines", options, lines,
             "each line is a JSON string, a text of its own: one line of output each"),
+    RL_FLAG("--hex", options, hex, "as --lines, but two hexadecimal digits a byte: texts that are no UTF-8"),
 };
 
 const rl_command rl_cmd_tokenize_encode = {
@@ -341,6 +345,7 @@ static const rl_arg count_args[] = {
     NO_BOS,
     RL_FLAG("--special", options, special, "special pieces spelled out in the text, like </s>, are those"),
     RL_FLAG("--lines", options, lines, "each line is a JSON string, a text of its own: one number each"),
+    RL_FLAG("--hex", options, hex, "as --lines, but two hexadecimal digits a byte: texts that are no UTF-8"),
 };
 
 const rl_command rl_cmd_tokenize_count = {

@@ -1,4 +1,4 @@
-/* token_text.c - JSON strings, visible text, and numbers. */
+/* token_text.c - JSON strings, bytes in hexadecimal, visible text, and numbers. */
 #include "token_text.h"
 
 #include "tokenizer/utf8.h"
@@ -10,17 +10,22 @@ static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c ==
 
 /* ---- Reading a JSON string ---- */
 
+/* The value of a hexadecimal digit; -1 where it is none. */
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
 /* Four hexadecimal digits; -1 where there are none. */
 static int32_t hex4(const char *p, const char *end)
 {
     int32_t value = 0;
     if (end - p < 4) return -1;
     for (int i = 0; i < 4; i++) {
-        const char c = p[i];
-        const int digit = c >= '0' && c <= '9'   ? c - '0'
-                          : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                          : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                                 : -1;
+        const int digit = hex_digit(p[i]);
         if (digit < 0) return -1;
         value = value * 16 + digit;
     }
@@ -84,6 +89,26 @@ const char *rl_json_unquote(char **text, size_t *n_bytes)
     }
     if (p == end) return "does not end with a quotation mark";
     if (p + 1 != end) return "goes on after the string";
+    *n_bytes = (size_t)(out - *text);
+    return NULL;
+}
+
+/* ---- Reading hexadecimal ---- */
+
+const char *rl_hex_unquote(char **text, size_t *n_bytes)
+{
+    const char *p = *text, *end = *text + *n_bytes;
+    while (p < end && is_blank(*p)) p++;
+    while (p < end && is_blank(end[-1])) end--;
+    char *out = *text;
+    for (; p < end; p += 2) {
+        const int high = hex_digit(p[0]);
+        if (high < 0) return "holds a character that is no hexadecimal digit";
+        if (end - p == 1) return "has an odd number of hexadecimal digits";
+        const int low = hex_digit(p[1]);
+        if (low < 0) return "holds a character that is no hexadecimal digit";
+        *out++ = (char)(high * 16 + low);
+    }
     *n_bytes = (size_t)(out - *text);
     return NULL;
 }

@@ -8,12 +8,15 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* ---- JSON strings ---- */
+/* ---- JSON strings, and bytes in hexadecimal ---- */
 
 /* Turns a line that holds one JSON string, blanks around it let be, into the text it stands for, in place: *text and
  * *n_bytes are the line's before, the text's after. \u0000 is a byte 0. NULL, or what is wrong with it: also bytes that
  * are no UTF-8, and halves of surrogate pairs. */
 const char *rl_json_unquote(char **text, size_t *n_bytes);
+
+/* The same for a line of two hexadecimal digits a byte, which holds what JSON cannot: bytes that are no UTF-8. */
+const char *rl_hex_unquote(char **text, size_t *n_bytes);
 
 /* Writes text as a JSON string. A byte that is no part of a character is written as a byte piece spells it (<0xNN>)
  * where `spell` is set, else as U+FFFD. */
