@@ -126,8 +126,12 @@ rl_status rl_gguf_vocab(const rl_gguf *g, rl_vocab **out, rl_error *err)
         if (text.bytes > UINT32_MAX)
             status = rl_fail(err, RL_ERR_FORMAT, "%s: token %zu is %zu bytes long", rl_gguf_path(g), i,
                              text.bytes);
-        pieces[i] = (rl_piece){text.text, (uint32_t)text.bytes, (float)rl_gguf_real_at(&c.scores, i),
-                               (int32_t)rl_gguf_int_at(&c.types, i), false};
+        pieces[i] = (rl_piece){text.text,
+                               (uint32_t)text.bytes,
+                               (float)rl_gguf_real_at(&c.scores, i),
+                               (int32_t)rl_gguf_int_at(&c.types, i),
+                               false,
+                               false};
     }
     v->pieces = pieces;
     v->n = n;

@@ -113,6 +113,7 @@ static rl_status put_added(reading *r, const char *place, const added_token *t)
     if (there == RL_PIECE_NONE) {
         const rl_status status = put_piece(r, t->content, t->id, RL_PIECE_NORMAL);
         if (status != RL_OK) return status;
+        r->pieces[t->id].added = true;
     } else if (there != t->id) {
         return rl_fail(r->file.err, RL_ERR_FORMAT, "%s: %s has the id %u, and as a piece %u", r->file.name,
                        place, t->id, there);

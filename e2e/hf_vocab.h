@@ -10,6 +10,7 @@
  *   normalizer      Prepend U+2581 (add_space_prefix) and Replace " " by U+2581, or Replace alone
  *   pre_tokenizer   null
  *   added_tokens    special: control (unk_token: unknown); others: user-defined; their `normalized` is the pieces'.
+ *                   Those that model.vocab lacks are `added`.
  *                   lstrip, rstrip and single_word must be false. They may go on from the model's ids
  *   post_processor  null, or TemplateProcessing whose `single` is the text with at most one special token before
  *                   it (bos, add_bos) and one after it (eos, add_eos). Where it names none, special tokens spelled <s>

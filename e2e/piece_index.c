@@ -52,7 +52,8 @@ uint32_t rl_piece_index_find(const rl_piece_index *index, const char *text, size
 
 static bool merges(const rl_piece *p)
 {
-    return p->type == RL_PIECE_NORMAL || p->type == RL_PIECE_USER_DEFINED || p->type == RL_PIECE_UNUSED;
+    return !p->added &&
+           (p->type == RL_PIECE_NORMAL || p->type == RL_PIECE_USER_DEFINED || p->type == RL_PIECE_UNUSED);
 }
 
 const char *rl_piece_index_rule(const rl_piece_index *index, const char *left, size_t n_left,
@@ -73,7 +74,7 @@ const char *rl_piece_index_rule(const rl_piece_index *index, const char *left, s
     if (id == RL_PIECE_NONE) return "makes what is no piece";
     if (!merges(&index->pieces[rule->left]) || !merges(&index->pieces[rule->right]) ||
         !merges(&index->pieces[id]))
-        return "has to do with a control, unknown or byte piece, which never merge";
+        return "has to do with a control, unknown, byte or added piece, which never merge";
     return NULL;
 }
 _Static_assert(RL_PIECE_BYTES_MAX == 512, "rl_piece_index_rule() says so in words");

@@ -19,12 +19,13 @@ typedef struct {
 
 static void implied_pieces(builtin *b)
 {
-    b->pieces[0] = (rl_piece){"<unk>", 5, 0, RL_PIECE_UNKNOWN, false};
-    b->pieces[1] = (rl_piece){"<s>", 3, 0, RL_PIECE_CONTROL, false};
-    b->pieces[2] = (rl_piece){"</s>", 4, 0, RL_PIECE_CONTROL, false};
+    b->pieces[0] = (rl_piece){"<unk>", 5, 0, RL_PIECE_UNKNOWN, false, false};
+    b->pieces[1] = (rl_piece){"<s>", 3, 0, RL_PIECE_CONTROL, false, false};
+    b->pieces[2] = (rl_piece){"</s>", 4, 0, RL_PIECE_CONTROL, false, false};
     for (unsigned c = 0; c < 256; c++) {
         snprintf(b->bytes[c], sizeof b->bytes[c], "<0x%02X>", c);
-        b->pieces[BYTE_0 + c] = (rl_piece){b->bytes[c], sizeof b->bytes[c] - 1, 0, RL_PIECE_BYTE, false};
+        b->pieces[BYTE_0 + c] =
+            (rl_piece){b->bytes[c], sizeof b->bytes[c] - 1, 0, RL_PIECE_BYTE, false, false};
     }
 }
 
@@ -36,7 +37,7 @@ static bool listed_pieces(builtin *b)
         const char *end = memchr(line, '\n', (size_t)(rl_vocab_text_end - line));
         if (end == NULL) return false;
         const float score = -(float)(i - FIRST_LINE);
-        b->pieces[i] = (rl_piece){line, (uint32_t)(end - line), score, RL_PIECE_NORMAL, false};
+        b->pieces[i] = (rl_piece){line, (uint32_t)(end - line), score, RL_PIECE_NORMAL, false, false};
         line = end + 1;
     }
     return line == rl_vocab_text_end;

@@ -81,6 +81,7 @@ static void a_file_of_llamas_shape_is_read(void **state)
         const rl_piece *p = &v->pieces[i];
         assert_true(p->bytes == strlen(want[i].text) && memcmp(p->text, want[i].text, p->bytes) == 0);
         assert_true(p->type == want[i].type && p->normalized == want[i].normalized && p->score == 0);
+        assert_true(p->added == (i == 8));
     }
     assert_int_equal(v->n_merges, 2);
     assert_true(v->merges[0].left == 3 && v->merges[0].right == 4);
@@ -89,6 +90,17 @@ static void a_file_of_llamas_shape_is_read(void **state)
     assert_true(v->has_unk && v->unk == 0 && v->add_space_prefix && v->mode == RL_MODE_HF);
     rl_hf_vocab_free(v);
     rl_hf_vocab_free(NULL);
+}
+
+static void a_rule_cannot_make_what_only_was_added(void **state)
+{
+    (void)state;
+    char *added = util_replaced(good, "<|x|>", "ba"), *text = util_replaced(added, "a b", "b a");
+    assert_refused(text, strlen(text), RL_ERR_FORMAT,
+                   "t: model.merges[0] ('b' and 'a') has to do with a control, unknown, byte or added piece, which "
+                   "never merge");
+    free(text);
+    free(added);
 }
 
 static void variants_are_read_as_what_they_are(void **state)
@@ -344,6 +356,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_of_llamas_shape_is_read),
         cmocka_unit_test(variants_are_read_as_what_they_are),
+        cmocka_unit_test(a_rule_cannot_make_what_only_was_added),
         cmocka_unit_test(other_components_are_refused_by_name),
         cmocka_unit_test(what_contradicts_itself_is_refused_in_words),
         cmocka_unit_test(an_escaped_backslash_before_u0000_is_text),

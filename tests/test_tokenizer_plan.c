@@ -129,6 +129,23 @@ static void a_normalized_piece_takes_the_mark_before_it_and_leaves_none_after(vo
     util_vocab_free(&v);
 }
 
+static void a_character_that_only_was_added_is_found_where_normalization_lets_it(void **state)
+{
+    (void)state;
+    util_vocab v = util_vocab_few();
+    v.pieces[4].type = RL_PIECE_USER_DEFINED; /* b, and so, normalized, U+2581 b */
+    v.pieces[4].normalized = true;
+    ASSERT_ENCODES(&v.vocab, 0, "b b-b", 4, 4, 0, 4); /* the model has it: one character, one id */
+    v.pieces[4].added = true;
+    v.pieces[6].type = RL_PIECE_USER_DEFINED; /* ab: no merge makes it now */
+    v.pieces[6].normalized = v.pieces[6].added = true;
+    ASSERT_ENCODES(&v.vocab, 0, "b b-b", 4, 4, 0);
+    ASSERT_ENCODES(&v.vocab, 0, "b-abb b ab", 4, 0, 3, 0, 4, 6);
+    v.vocab.add_space_prefix = false; /* it is itself then, normalized */
+    ASSERT_ENCODES(&v.vocab, 0, "b b-b", 4, 5, 4, 0, 4);
+    util_vocab_free(&v);
+}
+
 static void normalized_pieces_with_marks_of_their_own_are_found_as_the_longest(void **state)
 {
     (void)state;
@@ -345,6 +362,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(special_pieces_in_llamas_vocabulary_are_those_of_each_engine),
         cmocka_unit_test(a_normalized_piece_takes_the_mark_before_it_and_leaves_none_after),
+        cmocka_unit_test(a_character_that_only_was_added_is_found_where_normalization_lets_it),
         cmocka_unit_test(normalized_pieces_with_marks_of_their_own_are_found_as_the_longest),
         cmocka_unit_test(user_defined_pieces_end_sections_without_being_asked_for),
         cmocka_unit_test(overlapping_pieces_are_the_leftmost_in_hf_and_the_longest_in_llama_cpp),

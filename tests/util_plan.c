@@ -57,6 +57,7 @@ util_vocab util_plan_vocab(util_rng *rng, rl_tokenizer_mode mode)
     if (util_below(rng, 16) == 0) add_fresh(&v, RL_PIECE_CONTROL, "\x96\x81", 2); /* of no UTF-8 */
     if (util_below(rng, 16) == 0) add_fresh(&v, RL_PIECE_CONTROL, "\xef\xbf\xbd<", 4);
     for (size_t i = 0; i < v.vocab.n; i++) v.pieces[i].normalized = util_below(rng, 2) == 0;
+    for (size_t i = 0; i < v.vocab.n; i++) v.pieces[i].added = util_below(rng, 3) == 0;
     return v;
 }
 

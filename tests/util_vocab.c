@@ -37,7 +37,7 @@ void util_vocab_add(util_vocab *v, int32_t type, float score, const char *text, 
     }
     char *copy = checked(malloc(n_bytes + 1)); /* + 1: malloc(0) may be NULL */
     memcpy(copy, text, n_bytes);
-    v->pieces[v->vocab.n++] = (rl_piece){copy, (uint32_t)n_bytes, score, type, false};
+    v->pieces[v->vocab.n++] = (rl_piece){copy, (uint32_t)n_bytes, score, type, false, false};
 }
 
 void util_vocab_add_bytes(util_vocab *v)

@@ -32,11 +32,13 @@
  *   HF             pieces of RL_ENCODE_SPECIAL and user-defined ones are found in the text, leftmost and longest;
  *                  every section is encoded on its own, with a U+2581 before it. `normalized` pieces are looked for
  *                  after that, in the section as it stands with its U+2581, and no U+2581 comes after them.
- *                  Stray bytes as SentencePiece has them (its own strings cannot have any)
+ *                  Where special pieces are not asked for, they hide no user-defined one that overlaps them (with
+ *                  encode_special_tokens, theirs do). Stray bytes as SentencePiece has them (its own strings cannot have any)
  *   SENTENCEPIECE  user-defined pieces as point 2 below has it; RL_ENCODE_SPECIAL is an error, for it never does that
  *   LLAMA_CPP      as HF, but the longest piece is looked for first in all of the text, then the next, and
  *                  `normalized` says nothing; a byte that begins no character takes as many bytes with it as its
- *                  first four bits announce (C, D: 2, E: 3, F: 4), and each gives its byte piece */
+ *                  first four bits announce (C, D: 2, E: 3, F: 4), and each gives its byte piece. (It also merges
+ *                  to control and byte pieces, where a vocabulary has the halves; Llama's has none) */
 typedef enum { RL_MODE_HF, RL_MODE_SENTENCEPIECE, RL_MODE_LLAMA_CPP } rl_tokenizer_mode;
 
 /* The numbers are those of SentencePiece's model and of tokenizer.ggml.token_type. */
@@ -55,6 +57,7 @@ typedef struct {
     float score; /* higher merges first */
     int32_t type;
     bool normalized; /* control, unknown and user-defined ones in mode HF: see there */
+    bool added;      /* user-defined ones in mode HF: none of the model's, so only found in the text */
 } rl_piece;
 
 /* Two pieces that merge to the one which their texts spell together. */

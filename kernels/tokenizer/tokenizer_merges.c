@@ -63,7 +63,7 @@ static rl_status take_rule(const rl_tokenizer *tok, const rl_vocab *v, size_t i,
     if (r.left >= v->n || r.right >= v->n) return refuse_rule(v, i, "is of ids past the end", err);
     if (rl_piece_class_of(tok->type[r.left]) != RL_CLASS_MERGED ||
         rl_piece_class_of(tok->type[r.right]) != RL_CLASS_MERGED)
-        return refuse_rule(v, i, "is of a control, unknown or byte piece", err);
+        return refuse_rule(v, i, "is of a control, unknown, byte or added piece", err);
     const rl_span a = tok->span[r.left], b = tok->span[r.right];
     memcpy(text, tok->text + a.offset, a.bytes);
     memcpy(text + a.bytes, tok->text + b.offset, b.bytes);

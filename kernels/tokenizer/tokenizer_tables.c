@@ -173,7 +173,8 @@ static rl_status copy_pieces(rl_tokenizer *tok, const rl_vocab *v, rl_error *err
         const rl_piece *p = &v->pieces[i];
         memcpy(tok->text + at, p->text, p->bytes);
         tok->span[i] = (rl_span){at, p->bytes};
-        tok->type[i] = (uint8_t)p->type;
+        const bool added = p->added && p->type == RL_PIECE_USER_DEFINED && v->mode == RL_MODE_HF;
+        tok->type[i] = added ? RL_TYPE_ADDED : (uint8_t)p->type;
         if (tok->reach[p->type] < p->bytes) tok->reach[p->type] = p->bytes;
         at += p->bytes;
     }
@@ -191,7 +192,7 @@ static rl_status index_pieces(rl_tokenizer *tok, const rl_vocab *v, rl_error *er
     size_t n_bytes_found = 0;
     for (uint32_t id = 0; id < v->n; id++) {
         const rl_piece *p = &v->pieces[id];
-        const rl_piece_class class = rl_piece_class_of((uint32_t)p->type);
+        const rl_piece_class class = rl_piece_class_of(tok->type[id]);
         const uint8_t lead = (uint8_t)p->text[0];
         uint64_t h = HASH_BEGIN;
         for (size_t i = 0; i < p->bytes; i++) h = hash_add(h, p->text[i]);
@@ -290,7 +291,7 @@ static rl_status show_pieces(rl_tokenizer *tok, rl_error *err)
             const rl_piece p = {.text = text, .bytes = (uint32_t)n};
             tok->shown[at++] = (char)byte_of(&p);
         } else {
-            const bool marks = rl_piece_class_of(tok->type[id]) == RL_CLASS_MERGED;
+            const bool marks = tok->type[id] != RL_PIECE_CONTROL;
             for (size_t i = 0; i < n;) {
                 const bool mark = marks && n - i >= 3 && memcmp(text + i, RL_SPACE_MARK, 3) == 0;
                 tok->shown[at++] = mark ? ' ' : text[i];

@@ -23,13 +23,17 @@
 #define RL_SPACE_MARK "\xe2\x96\x81"  /* U+2581 */
 #define RL_REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
-/* Two classes of pieces, which may spell the same text: those that merging makes, and the reserved ones. */
-typedef enum { RL_CLASS_MERGED, RL_CLASS_RESERVED } rl_piece_class;
+/* Classes of pieces, which may spell the same text: those that merging makes, the reserved ones, and those that only the
+ * plan finds. */
+typedef enum { RL_CLASS_MERGED, RL_CLASS_RESERVED, RL_CLASS_ADDED } rl_piece_class;
+enum { RL_TYPE_ADDED = RL_PIECE_BYTE + 1 }; /* in rl_tokenizer.type: a user-defined piece that the model lacks */
 enum { RL_MERGED_TYPES = 1 << RL_PIECE_NORMAL | 1 << RL_PIECE_USER_DEFINED | 1 << RL_PIECE_UNUSED };
 
 static inline rl_piece_class rl_piece_class_of(uint32_t type)
 {
-    return 1 << type & RL_MERGED_TYPES ? RL_CLASS_MERGED : RL_CLASS_RESERVED;
+    return type == RL_TYPE_ADDED           ? RL_CLASS_ADDED
+           : 1 << type & RL_MERGED_TYPES ? RL_CLASS_MERGED
+                                         : RL_CLASS_RESERVED;
 }
 
 typedef struct {
@@ -52,7 +56,7 @@ struct rl_tokenizer {
 
     char *text;      /* all pieces, one after another */
     rl_span *span;   /* [n] each piece in text */
-    uint8_t *type;   /* [n] rl_piece_type */
+    uint8_t *type;   /* [n] rl_piece_type, or RL_TYPE_ADDED */
     uint32_t *rank;  /* [n] merging order of the merged class; 0 is the best */
     char *shown;     /* all pieces as decoding writes them */
     rl_span *show;   /* [n] each in shown */

@@ -33,7 +33,7 @@ static void add(made *m, int32_t type, float score, const char *text, size_t n)
     char *copy = m->text[m->vocab.n];
     memcpy(copy, text, n);
     m->pieces[m->vocab.n++] = (rl_piece){
-        .text = copy, .bytes = (uint32_t)n, .score = score, .type = type, .normalized = n % 2 == 0};
+        .text = copy, .bytes = (uint32_t)n, .score = score, .type = type, .normalized = n % 2 == 0, .added = n % 3 == 1};
     m->user_defined = m->user_defined || type == RL_PIECE_USER_DEFINED;
 }
 
