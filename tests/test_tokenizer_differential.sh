@@ -19,7 +19,8 @@ refused() { # SAYS ARGUMENT...
 refused "'0': expected a number from 1 to 1000000000" --texts=0
 refused "'-1': expected a number from 0 to 1000000000" --seed=-1
 refused "'x': expected a number from 1 to 1000000" --batch=x
-refused "'$tmp': expected built-in, or a file that ends in" "$tmp"
+refused "'$tmp': expected built-in, made:N, or a file that ends in" "$tmp"
+refused "'0': expected a number from 1 to 1000000" made:0
 refused "$tmp/x.gguf: no such file" "$tmp/x.gguf"
 refused "no program at $tmp/nowhere" --llama-tokenize="$tmp/nowhere"
 refused "no program at $tmp" --ridgeline="$tmp"
@@ -39,7 +40,7 @@ corpora = [c.data.decode() for c in d.load_baseline().read_corpora(pathlib.Path(
 
 # Texts: the same for a seed, all sorts, and bytes that are no UTF-8.
 def some(seed):
-    t = d.Texts(pieces, corpora, seed)
+    t = d.Texts(pieces, corpora, d.random.Random(seed))
     return [t.text() for _ in range(4000)], [t.broken() for _ in range(400)]
 texts, broken = some(1)
 assert (texts, broken) == some(1) and texts != some(2)[0]
@@ -82,6 +83,23 @@ for text in ("q" + "abc " * 100 + "zzz" + "x" * 47, b"q\xff" * 7 + b" zz"):
     for what, name, shrunk, mine, theirs in lines:
         assert (what, name, theirs) == ("differs", "a name", mine + " 0"), lines
         assert len(shrunk.replace("\\xff", "?").replace("\\x20", "?")) == 3, shrunk
+
+# Made vocabularies: the same for a seed, all sorts, and files that ours reads.
+assert d.Made(d.random.Random("1/2")).hf() == d.Made(d.random.Random("1/2")).hf()
+kinds = set()
+for seed in range(12):
+    rng = d.random.Random(seed)
+    v = d.Made(rng)
+    (json, pieces), proto = v.hf(), v.pieces(unused=True)
+    kinds |= {kind for kind, _, _ in pieces + proto}
+    files = [("made.json", json, "hf"), ("made.model", d.load_baseline().SentencePiece.build(v.prefix, proto), "sentencepiece")]
+    for name, data, mode in files + [("made.gguf", v.gguf()[0], "llama.cpp")] * v.has_bytes:
+        path = pathlib.Path(sys.argv[4]) / name
+        path.write_bytes(d.as_bytes(data))
+        made = d.Texts(proto, None, rng)
+        ids = d.Ours(sys.argv[3], str(path), mode, False).ids([made.text() for _ in range(20)])
+        assert len(ids) == 20 and max(map(len, ids)) > 1
+assert kinds == {1, 2, 3, 4, 5, 6}, kinds
 
 # The protocol of --llama-tokenize.
 program = pathlib.Path(sys.argv[4]) / "program"

@@ -8,6 +8,8 @@ Each MODEL is compared with the engine whose file it is, in that engine's mode:
     tokenizer.json    `tokenizers`: --mode hf, with --special and without (there: encode_special_tokens)
     tokenizer.model   `sentencepiece`: --mode sentencepiece
     FILE.gguf         llama.cpp: --mode llama.cpp, with --special (parse_special) and without; needs --llama-tokenize
+    made:N            N small random vocabularies (made_vocabulary.py), each as those three files; --texts of them for each of them. The
+                      files of those with a difference are kept, and named
 bos as the file has it. `built-in` alone where no MODEL is given.
 
 PROGRAM is any that loads llama.cpp and is run as `PROGRAM MODEL SPECIAL`, SPECIAL 0 or 1 being llama_tokenize's parse_special,
@@ -30,6 +32,7 @@ import importlib.util
 import json
 import os
 import random
+import shutil
 import struct
 import subprocess
 import sys
@@ -37,11 +40,15 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.dont_write_bytecode = True  # of the modules below
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from made_vocabulary import Made
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE / "../.."
 FAILED, USAGE, UNAVAILABLE = 1, 64, 69
 MARK = "\u2581"
-NORMAL, UNKNOWN, CONTROL, BYTE = 1, 2, 3, 6
+NORMAL, UNKNOWN, CONTROL, USER, BYTE = 1, 2, 3, 4, 6
 SHOWN = 5  # differences shrunk and printed, of one comparison
 LONG = 64 << 10
 
@@ -53,7 +60,6 @@ def die(code, text):
 
 def load_baseline():
     """tools/tokenizer_baseline.py knows how to build a vocabulary for the two packages, and to read a dump."""
-    sys.dont_write_bytecode = True
     spec = importlib.util.spec_from_file_location("tokenizer_baseline", ROOT / "tools/tokenizer_baseline.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -85,19 +91,22 @@ def kind_of(c):
 class Texts:
     """The generators; each returns text, or bytes where it makes what is no UTF-8."""
 
-    def __init__(self, pieces, corpora, seed):
-        self.rng = random.Random(seed)
-        self.corpora = corpora
+    def __init__(self, pieces, corpora, rng):
+        self.rng = rng
         self.pieces = [text for kind, _, text in pieces if kind == NORMAL]
-        self.special = [text for kind, _, text in pieces if kind in (UNKNOWN, CONTROL)]
+        self.special = [text for kind, _, text in pieces if kind in (UNKNOWN, CONTROL, USER)]
         self.bytes = [text for kind, _, text in pieces if kind == BYTE]
         self.chars = sorted({c for text in self.pieces for c in text})
         self.ends, self.begins = collections.defaultdict(list), collections.defaultdict(list)
         for text in self.pieces:
             self.ends[kind_of(text[-1])].append(text)
             self.begins[kind_of(text[0])].append(text)
-        kinds = [(self.joined, 14), (self.pair, 24), (self.run, 3), (self.spaces, 10), (self.alphabet, 8), (self.blocks, 14), (self.nul, 2),
-                 (self.around_special, 8), (self.slice, 10), (self.mended, 6), (self.mixture, 1)]
+        small = len(self.chars) < 64  # a made vocabulary: its own letters, most of the time
+        self.alphabets = ["".join(self.chars) + " "] * 3 + ["".join(self.chars) + "<>/s \n"] if small else ALPHABETS
+        self.corpora = corpora or ["".join(rng.choices(self.alphabets[0], k=2000))]
+        kinds = [(self.joined, 14), (self.pair, 4 if small else 24), (self.run, 3), (self.spaces, 10), (self.alphabet, 20 if small else 8),
+                 (self.blocks, 2 if small else 14), (self.nul, 2), (self.around_special, 20 if small else 8), (self.slice, 10),
+                 (self.mended, 6), (self.mixture, 1)]
         self.kinds, self.weights = zip(*kinds)
         self.turn = 0
 
@@ -141,7 +150,7 @@ class Texts:
         return head + run + (self.chars[self.turn % len(self.chars)] if self.rng.random() < 0.7 else self.piece())
 
     def alphabet(self):
-        letters = self.rng.choice(ALPHABETS)
+        letters = self.rng.choice(self.alphabets)
         n = self.length(LONG) if self.rng.random() < 0.002 else self.length(300)
         return "".join(self.rng.choices(letters, k=n))
 
@@ -321,8 +330,8 @@ class Comparison:
         print("differs", self.name, shown, *ids, sep="\t", flush=True)
 
 
-def comparisons(args, model, dump, base):
-    """What there is to compare a model with."""
+def comparisons(args, model, dump, base, plain=True):
+    """What there is to compare a model with; with --special only, of Hugging Face's, unless `plain`."""
     import sentencepiece as sp
     import tokenizers as tk
     kind = Path(model).suffix
@@ -340,7 +349,7 @@ def comparisons(args, model, dump, base):
         proto = base.SentencePiece.build(prefix, pieces)
         add(f"sentencepiece {sp.__version__}", "sentencepiece", False, SentencePiece(sp.SentencePieceProcessor(model_proto=proto), bos))
     elif kind == ".json":
-        for special in (True, False):
+        for special in (True, False)[:1 + plain]:
             add(f"tokenizers {tk.__version__}", "hf", special, Hf(tk.Tokenizer.from_file(model), special, []))
     elif kind == ".model":
         tok = sp.SentencePieceProcessor(model_file=model)
@@ -353,13 +362,8 @@ def comparisons(args, model, dump, base):
     return made
 
 
-def compare_model(args, model, base):
+def compare(args, made, texts):
     """Every comparison of a model, over the same texts."""
-    with tempfile.TemporaryDirectory(prefix="tokenizer-differential-") as temp:
-        run_program([args.bench, f"--dump-corpus={temp}", *([] if model == "built-in" else [f"--model={model}"])], b"")
-        corpora = [corpus.data.decode() for corpus in base.read_corpora(Path(temp)).values()]
-        made = comparisons(args, model, Path(temp), base)
-        texts = Texts(base.read_pieces(Path(temp))[1], corpora, args.seed)
     left = args.texts if made else 0
     bytes_wanted = any(c.theirs.takes_bytes for c in made)
     while left > 0:
@@ -374,6 +378,41 @@ def compare_model(args, model, base):
     return made
 
 
+def compare_model(args, model, base):
+    with tempfile.TemporaryDirectory(prefix="tokenizer-differential-") as temp:
+        run_program([args.bench, f"--dump-corpus={temp}", *([] if model == "built-in" else [f"--model={model}"])], b"")
+        corpora = [corpus.data.decode() for corpus in base.read_corpora(Path(temp)).values()]
+        made = comparisons(args, model, Path(temp), base)
+        return compare(args, made, Texts(base.read_pieces(Path(temp))[1], corpora, random.Random(args.seed)))
+
+
+def compare_made(args, n, base):
+    """The comparisons of all made vocabularies, those of a kind added up."""
+    sums = {}
+    for i in range(n):
+        rng = random.Random(f"{args.seed}/{i}")
+        v, temp = Made(rng), Path(tempfile.mkdtemp(prefix="tokenizer-differential-"))
+        files = [("tokenizer.json", *v.hf())]
+        pieces = v.pieces(True)
+        files += [("tokenizer.model", base.SentencePiece.build(v.prefix, pieces), pieces)]
+        if v.has_bytes and args.llama_tokenize:
+            files += [("vocab.gguf", *v.gguf())]
+        different = 0
+        for name, data, pieces in files:
+            (temp / name).write_bytes(as_bytes(data))
+            found = comparisons(args, str(temp / name), temp, base, not v.can_hide())
+            for c in compare(args, found, Texts(pieces, None, rng)):
+                total = sums.setdefault(c.name, Comparison(f"{n} made, {c.name}", None, None))
+                total.n_texts, total.n_bytes, total.n_different = (
+                    total.n_texts + c.n_texts, total.n_bytes + c.n_bytes, total.n_different + c.n_different)
+                different += c.n_different
+        if different:
+            print(f"made vocabulary {i}: {different} differences, files kept in {temp}", flush=True)
+        else:
+            shutil.rmtree(temp)
+    return list(sums.values())
+
+
 # ---- The command ---------------------------------------------------------------------------------------------
 
 def whole(least, most):
@@ -385,8 +424,10 @@ def whole(least, most):
 
 
 def model_file(text):
-    if text != "built-in" and Path(text).suffix not in (".json", ".model", ".gguf"):
-        raise argparse.ArgumentTypeError(f"'{text}': expected built-in, or a file that ends in .json, .model or .gguf")
+    if text.startswith("made:"):
+        whole(1, 10**6)(text[5:])
+    elif text != "built-in" and Path(text).suffix not in (".json", ".model", ".gguf"):
+        raise argparse.ArgumentTypeError(f"'{text}': expected built-in, made:N, or a file that ends in .json, .model or .gguf")
     return text
 
 
@@ -409,7 +450,7 @@ def parse():
         if not (os.access(what, os.X_OK) and Path(what).is_file()):
             die(USAGE, f"no program at {what}")
     for model in args.models:
-        if model != "built-in" and not Path(model).is_file():
+        if model != "built-in" and not model.startswith("made:") and not Path(model).is_file():
             die(USAGE, f"{model}: no such file")
     return args
 
@@ -430,7 +471,8 @@ def main():
     base, total, different = load_baseline(), 0, 0
     for model in args.models or ["built-in"]:
         start = time.monotonic()
-        for c in compare_model(args, model, base):
+        count = int(model[5:]) if model.startswith("made:") else 0
+        for c in compare_made(args, count, base) if count else compare_model(args, model, base):
             print(f"{c.name}: {c.n_texts} texts, {c.n_bytes} bytes, {c.n_different} differences", flush=True)
             total += c.n_texts
             different += c.n_different
