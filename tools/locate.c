@@ -32,10 +32,12 @@ static const struct {
     {"gemm-lora",   "lora", "",         true },
 };
 
-/* gemv's kernels on panels have files of their own: K formats', and the others'. The scalar ones are in one. */
+/* gemv's kernels on panels have files of their own: K formats', and the others'. The scalar ones are in one. So have
+ * kernels that need a feature not every processor of their tier has. */
 static const char *variant_of(const rl_registry_row *row)
 {
     rl_format format;
+    if (strstr(row->kernel->name, "_i8mm_") != NULL) return "i8mm_";
     if (strstr(row->kernel->name, "_panels_") == NULL) return "";
     const bool k =
         rl_format_from_name(row->format, &format) && rl_format_table[format].block_elems == RL_QK_K;
