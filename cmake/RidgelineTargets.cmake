@@ -24,7 +24,9 @@ set(RL_FLAGS_avx512 ${RL_FLAGS_avx2}
   -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mprefer-vector-width=512)
 set(RL_FLAGS_neon -march=armv8.2-a+dotprod)
 # What only some processors of a tier have. A file x_<feature>_<tier>.c is compiled with it, and its rows need it.
+set(RL_FLAGS_bf16_avx512 ${RL_FLAGS_avx512} -mavx512bf16)
 set(RL_FLAGS_i8mm_neon -march=armv8.2-a+dotprod+i8mm)
+set(RL_FLAGS_bf16_neon -march=armv8.2-a+dotprod+bf16)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
   set(RL_FLAGS_scalar -fno-tree-vectorize -fno-tree-slp-vectorize)
 else()
