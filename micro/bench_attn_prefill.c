@@ -211,6 +211,7 @@ static void add_case(rl_program *p, const rl_part *part, const rl_attn_prefill *
                                .reference = kern->base.isa == RL_SCALAR || n > SCALAR_CTX ? NULL : reference,
                                .reference_only = part->reference_only,
                                .peak_yardstick = "fma_f32",
+                               .context_yardstick = kern->kv_format == RL_BF16 ? "dot_bf16" : NULL,
                            });
 }
 

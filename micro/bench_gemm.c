@@ -119,6 +119,7 @@ static void add_case(rl_program *p, const rl_part *part, const rl_gemm *kern, co
                                .reference_only = part->reference_only,
                                .bandwidth_yardstick = few ? "read" : NULL,
                                .peak_yardstick = kern->act == RL_ACT_F32 ? "fma_f32" : "dot_i8",
+                               .context_yardstick = kern->format == RL_BF16 ? "dot_bf16" : NULL,
                            });
 }
 
@@ -143,6 +144,8 @@ int main(int argc, char **argv)
     const rl_gemm *kern;
     for (size_t i = 0; (kern = rl_gemm_at(i)) != NULL; i++) {
         rl_part part;
+        if (kern != rl_gemm_find(kern->format, kern->layout, rl_cpu_cap(p.cpu, kern->base.isa)))
+            continue; /* the CPU has a better one of that tier, and rows are named by the tier */
         const rl_gemm *best = rl_gemm_find(kern->format, RL_PANELS, p.cpu); /* whatever the layout */
         if (best == NULL) best = rl_gemm_find(kern->format, RL_ROWS, p.cpu);
         if (rl_program_part(&p, &kern->base, &best->base, &part)) add_kernel(&p, &part, kern);

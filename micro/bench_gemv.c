@@ -92,27 +92,29 @@ static void add_case(rl_program *p, const rl_part *part, const rl_gemv *kern, co
     snprintf(reference, sizeof reference, "gemv/%s/scalar/%zux%zu/%s", format, w.rows, w.cols,
              rl_cache_name[cache]);
     snprintf(label, sizeof label, "%s: %s", kern->base.name, shape->use);
-    rl_suite_add(p->suite, &(rl_case){
-                               .name = name,
-                               .skip = part->skip,
-                               .run = run,
-                               .arg = c,
-                               .setup = setup,
-                               .teardown = teardown,
-                               .verify = verify,
-                               .threads = threads,
-                               .bytes = (double)bytes,
-                               .flops = 2.0 * (double)w.rows * (double)w.cols,
-                               .isa = rl_isa_name(kern->base.isa),
-                               .cache = rl_cache_name[cache],
-                               .label = label,
-                               .reference = strcmp(name, reference) == 0 ? NULL : reference,
-                               .reference_only = part->reference_only,
-                               .bandwidth_yardstick = cache == RL_COLD ? "read" : NULL,
-                               .peak_yardstick = cache == RL_COLD          ? NULL
-                                                 : kern->act == RL_ACT_F32 ? "fma_f32"
-                                                                           : "dot_i8",
-                           });
+    rl_suite_add(p->suite,
+                 &(rl_case){
+                     .name = name,
+                     .skip = part->skip,
+                     .run = run,
+                     .arg = c,
+                     .setup = setup,
+                     .teardown = teardown,
+                     .verify = verify,
+                     .threads = threads,
+                     .bytes = (double)bytes,
+                     .flops = 2.0 * (double)w.rows * (double)w.cols,
+                     .isa = rl_isa_name(kern->base.isa),
+                     .cache = rl_cache_name[cache],
+                     .label = label,
+                     .reference = strcmp(name, reference) == 0 ? NULL : reference,
+                     .reference_only = part->reference_only,
+                     .bandwidth_yardstick = cache == RL_COLD ? "read" : NULL,
+                     .peak_yardstick = cache == RL_COLD          ? NULL
+                                       : kern->act == RL_ACT_F32 ? "fma_f32"
+                                                                 : "dot_i8",
+                     .context_yardstick = cache == RL_HOT && kern->format == RL_BF16 ? "dot_bf16" : NULL,
+                 });
 }
 
 int main(int argc, char **argv)

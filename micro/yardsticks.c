@@ -6,7 +6,7 @@
 
 /* One stretch of memory for both directions, made when first needed. A process has one suite, so one of these. */
 typedef struct {
-    const rl_probe *read, *write, *fma, *dot;
+    const rl_probe *read, *write, *fma, *dot, *bf16;
     char *data; /* owned */
     size_t bytes;
     unsigned users;
@@ -78,6 +78,12 @@ static void multiply_bytes(rl_state *st)
     while (rl_state_next(st)) rl_keep_value(y->dot->run.compute(share(st)));
 }
 
+static void multiply_bfloats(rl_state *st)
+{
+    const yard *y = st->arg;
+    while (rl_state_next(st)) rl_keep_value(y->bf16->run.compute(share(st)));
+}
+
 void rl_yardsticks_add(rl_suite *suite, uint32_t cpu, size_t llc_bytes)
 {
     static yard y;
@@ -86,14 +92,16 @@ void rl_yardsticks_add(rl_suite *suite, uint32_t cpu, size_t llc_bytes)
         .write = rl_probe_find(RL_PROBE_WRITE, cpu),
         .fma = rl_probe_find(RL_PROBE_FMA_F32, cpu),
         .dot = rl_probe_find(RL_PROBE_DOT_I8, cpu),
+        .bf16 = rl_probe_find(RL_PROBE_DOT_BF16, cpu),
         .bytes = rl_round_up(4 * llc_bytes, 1 << 20),
     };
     const double bytes = (double)y.bytes;
     const rl_yardstick all[] = {
-        {"read",    read_memory,     &y, open_buffer, close_buffer, bytes, 0                          },
-        {"write",   write_memory,    &y, open_buffer, close_buffer, bytes, 0                          },
-        {"fma_f32", multiply_floats, &y, NULL,        NULL,         0,     STEPS * y.fma->ops_per_step},
-        {"dot_i8",  multiply_bytes,  &y, NULL,        NULL,         0,     STEPS * y.dot->ops_per_step},
+        {"read",     read_memory,      &y, open_buffer, close_buffer, bytes, 0                           },
+        {"write",    write_memory,     &y, open_buffer, close_buffer, bytes, 0                           },
+        {"fma_f32",  multiply_floats,  &y, NULL,        NULL,         0,     STEPS * y.fma->ops_per_step },
+        {"dot_i8",   multiply_bytes,   &y, NULL,        NULL,         0,     STEPS * y.dot->ops_per_step },
+        {"dot_bf16", multiply_bfloats, &y, NULL,        NULL,         0,     STEPS * y.bf16->ops_per_step},
     };
     for (size_t i = 0; i < RL_COUNT(all); i++) rl_suite_add_yardstick(suite, &all[i]);
 }

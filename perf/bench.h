@@ -142,6 +142,7 @@ typedef struct {
     bool
         reference_only; /* there for others to refer to: no filter selects it, it is neither listed nor reported */
     const char *bandwidth_yardstick, *peak_yardstick; /* names of yardsticks; columns bw_pct and peak_pct */
+    const char *context_yardstick; /* measured beside it like those, for the context alone */
 } rl_case;
 
 /* What the machine can do right now. Around every repetition of a case that names it, a burst of 20 ms on as

@@ -82,7 +82,7 @@ static const int64_t YOUNG_NS = 50 * 1000000; /* the machine changes within seco
  * waits for them, and runs with all the CPUs of the process. */
 static void read_yardsticks(const rl_runner *r, const rl_instance *in, bracket *b, int side)
 {
-    if ((in->bandwidth == NULL && in->peak == NULL) || r->dry_run) return;
+    if ((in->bandwidth == NULL && in->peak == NULL && in->context == NULL) || r->dry_run) return;
     cpu_set_t pinned;
     bool guest = in->c.self_threaded && sched_getaffinity(0, sizeof pinned, &pinned) == 0;
     int64_t since = r->rig->clock->wall_ns(r->rig->clock->ctx) - (side == 0 ? YOUNG_NS : 0);
@@ -92,6 +92,7 @@ static void read_yardsticks(const rl_runner *r, const rl_instance *in, bracket *
     }
     if (in->bandwidth != NULL) b->bandwidth[side] = rl_gauge_read(in->bandwidth, r->rig, in->threads, since);
     if (in->peak != NULL) b->peak[side] = rl_gauge_read(in->peak, r->rig, in->threads, since);
+    if (in->context != NULL) rl_gauge_read(in->context, r->rig, in->threads, since);
     if (guest) {
         rl_rig_disband(r->rig);
         sched_setaffinity(0, sizeof pinned, &pinned);

@@ -19,9 +19,9 @@ typedef struct {
     double min_time, min_warmup_time;
     bool exact; /* the number of iterations is given */
     unsigned repetitions;
-    rl_gauge *bandwidth, *peak; /* borrowed; NULL: none */
-    bool referred;              /* the reference has been asked */
-    double reference_s;         /* of one of its iterations; NaN: none */
+    rl_gauge *bandwidth, *peak, *context; /* borrowed; NULL: none */
+    bool referred;                        /* the reference has been asked */
+    double reference_s;                   /* of one of its iterations; NaN: none */
 
     /* As it runs. */
     bool ready, verified, warm;

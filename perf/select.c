@@ -93,6 +93,14 @@ static rl_status find_yardstick(rl_suite *s, const rl_instance *in, const char *
                    rl_printable(shown, sizeof shown, name, strlen(name)));
 }
 
+static rl_status find_yardsticks(rl_suite *s, rl_instance *in, rl_error *err)
+{
+    rl_status status = find_yardstick(s, in, in->c.bandwidth_yardstick, &in->bandwidth, err);
+    if (status == RL_OK) status = find_yardstick(s, in, in->c.peak_yardstick, &in->peak, err);
+    if (status == RL_OK) status = find_yardstick(s, in, in->c.context_yardstick, &in->context, err);
+    return status;
+}
+
 rl_instance *rl_find_reference(rl_suite *s, const rl_instance *in)
 {
     rl_instance *best = NULL;
@@ -136,9 +144,7 @@ rl_status rl_select(rl_suite *s, size_t *selected, rl_error *err)
     for (size_t i = 0; i < s->n_cases; i++) {
         rl_instance *in = &s->cases[i];
         apply_flags(in, &s->options, rl_counts_find(&s->counts, in->name));
-        if (s->options.yardsticks)
-            status = find_yardstick(s, in, in->c.bandwidth_yardstick, &in->bandwidth, err);
-        if (status == RL_OK && s->options.yardsticks) status = find_yardstick(s, in, in->c.peak_yardstick, &in->peak, err);
+        if (s->options.yardsticks) status = find_yardsticks(s, in, err);
         if (status != RL_OK) return status;
         if (in->c.reference != NULL && rl_find_reference(s, in) == NULL)
             return rl_fail(err, RL_ERR_ARG, "%.200s: there is no case '%.200s' to refer to", in->name,

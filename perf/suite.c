@@ -105,7 +105,8 @@ static void free_case(rl_instance *in)
                                  in->c.label,
                                  in->c.reference,
                                  in->c.bandwidth_yardstick,
-                                 in->c.peak_yardstick};
+                                 in->c.peak_yardstick,
+                                 in->c.context_yardstick};
     for (size_t i = 0; i < RL_COUNT(owned); i++) free((void *)(uintptr_t)owned[i]);
     for (size_t i = 0; i < in->n_rows; i++) rl_row_free(&in->rows[i]);
     for (size_t i = 0; i < in->n_aggregates; i++) rl_row_free(&in->aggregates[i]);
@@ -189,7 +190,8 @@ static rl_status add_case(rl_suite *s, const rl_case *c, rl_error *err)
                               &in.c.label,
                               &in.c.reference,
                               &in.c.bandwidth_yardstick,
-                              &in.c.peak_yardstick};
+                              &in.c.peak_yardstick,
+                              &in.c.context_yardstick};
     bool copied = in.name != NULL;
     for (size_t i = 0; i < RL_COUNT(strings);
          i++) /* all of them, also after one that failed: all will be freed */

@@ -148,6 +148,9 @@ for bench; do
         for what in n:2 n:3 n:4 n:5 n:6 n:7 n:8 adapters:1 adapters:2 adapters:3 adapters:4; do
             grep -q "/$what/" out || fail "no case with $what"
         done
+        ends 0 '' "$bench" --benchmark_filter='^gemm/(bf16|f16)/.*/256x2048/n:128/threads:1$' --isa=best --threads=1 \
+            --benchmark_min_time=1x --benchmark_format=json
+        for peak in fma_f32 dot_bf16; do grep -q "\"$peak\"" out || fail "rows of floats without a reading of $peak"; done
         for threads in 3 70; do # threads that have no share, too: 64 pairs of panels
             ends 0 '' "$bench" --benchmark_filter='^gemm-lora/q4_0/.*/2048x2048/rank:8/adapters:1/n:1/' --isa=best \
                 --threads=$threads --benchmark_dry_run

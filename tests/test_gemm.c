@@ -286,10 +286,28 @@ static void every_format_has_a_kernel_for_panels_in_each_tier(void **state)
     }
 }
 
+/* Some rows of a tier need more than the tier. */
+static void the_kernel_found_is_the_one_that_uses_most(void **state)
+{
+    (void)state;
+    const uint32_t cpu = util_cpu();
+    const rl_gemm *kern;
+    for (size_t i = 0; (kern = rl_gemm_at(i)) != NULL; i++) {
+        if (!rl_kernel_runs(&kern->base, cpu)) continue;
+        const rl_gemm *found = rl_gemm_find(kern->format, kern->layout, rl_cpu_cap(cpu, kern->base.isa));
+        if ((kern->base.needs & ~found->base.needs) != 0)
+            fail_msg("%s is found, though %s runs here", found->base.name, kern->base.name);
+        const rl_gemm *plain = rl_gemm_find(kern->format, kern->layout, cpu & ~(uint32_t)RL_CPU_I8MM);
+        assert_non_null(plain);
+        assert_int_equal(plain->base.needs & RL_CPU_I8MM, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_format_has_a_kernel_for_panels_in_each_tier),
+        cmocka_unit_test(the_kernel_found_is_the_one_that_uses_most),
         cmocka_unit_test(every_kernel_is_within_its_bound_at_all_tails),
         cmocka_unit_test(nothing_overflows_at_the_extremes),
         cmocka_unit_test(a_token_does_not_depend_on_its_company),

@@ -65,6 +65,7 @@ static void bad_cases_are_refused(void **state)
         {.threads = 100000},
         {.reference = "nobody"              }, /* found when it runs */
         {.bandwidth_yardstick = "nobody"},
+        {.context_yardstick = "nobody"              },
     };
     for (size_t i = 0; i < RL_COUNT(bad); i++) {
         rl_case c = bad[i];

@@ -245,6 +245,24 @@ static void nothing_is_measured_beside_a_case_that_wants_none(void **state)
     util_suite_free(&u);
 }
 
+static void yardstick_for_the_context_is_measured_beside_and_fills_no_column(void **state)
+{
+    (void)state;
+    util_suite u;
+    util_suite_open(&u, NULL, NULL);
+    util_work w = util_work_of(&u, 500 * UTIL_MS), y = util_work_of(&u, 250 * UTIL_MS);
+    rl_suite_add_yardstick(u.s, &(rl_yardstick){.name = "y", .run = util_run, .arg = &y, .flops = 1});
+    rl_suite_add(
+        u.s, &(rl_case){
+                 .name = "c", .run = util_run, .arg = &w, .bytes = 1, .flops = 1, .context_yardstick = "y"});
+    assert_int_equal(util_suite_run(&u), RL_EXIT_OK);
+    EXPECT_BATCHES(&y, 1, 1); /* before and after */
+    assert_int_equal(u.s->gauges[0].n_readings, 2);
+    assert_true(isnan(row_at(&u, 0, 0)->metric[RL_M_BW_PCT]));
+    assert_true(isnan(row_at(&u, 0, 0)->metric[RL_M_PEAK_PCT]));
+    util_suite_free(&u);
+}
+
 static void yardstick_is_set_up_once_and_given_back(void **state)
 {
     (void)state;
@@ -378,6 +396,7 @@ int main(void)
         cmocka_unit_test(bursts_before_and_after_are_both_heard),
         cmocka_unit_test(broken_yardstick_leaves_columns_empty_and_fails_the_run),
         cmocka_unit_test(nothing_is_measured_beside_a_case_that_wants_none),
+        cmocka_unit_test(yardstick_for_the_context_is_measured_beside_and_fills_no_column),
         cmocka_unit_test(yardstick_is_set_up_once_and_given_back),
         cmocka_unit_test(ratio_is_of_the_reference_that_has_run),
         cmocka_unit_test(reference_that_is_filtered_out_runs_quietly_and_short),

@@ -3,6 +3,7 @@
 #include "base/format.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A family's files are <folder>/<family>_<tier>.c, or <family>_<variant>_<tier>.c. */
@@ -32,10 +33,18 @@ static const struct {
     {"gemm-lora",   "lora", "",         true },
 };
 
-/* gemv's kernels on panels have files of their own: K formats', and the others'. The scalar ones are in one. */
+/* What not every processor of a tier has. Kernels that need it have files and names of their own. */
+static const char *const features[] = {"i8mm_", "bf16_"};
+
+/* gemv's kernels on panels have files of their own, too: K formats', and the others'. The scalar ones are in one. */
 static const char *variant_of(const rl_registry_row *row)
 {
     rl_format format;
+    for (size_t i = 0; i < RL_COUNT(features); i++) {
+        char end[64];
+        snprintf(end, sizeof end, "_%s_%s%s", row->format, features[i], rl_isa_name(row->kernel->isa));
+        if (strstr(row->kernel->name, end) != NULL) return features[i];
+    }
     if (strstr(row->kernel->name, "_panels_") == NULL) return "";
     const bool k =
         rl_format_from_name(row->format, &format) && rl_format_table[format].block_elems == RL_QK_K;

@@ -21,7 +21,7 @@ static const char *const isa_names[RL_ISA_COUNT] = {
 static const uint32_t isa_bits[RL_ISA_COUNT] = {
     [RL_AVX2] = RL_CPU_AVX2,
     [RL_AVX512] = RL_CPU_AVX512 | RL_CPU_BF16 | RL_CPU_VBMI,
-    [RL_NEON] = RL_CPU_NEON | RL_CPU_I8MM,
+    [RL_NEON] = RL_CPU_NEON | RL_CPU_I8MM | RL_CPU_BF16,
 };
 
 /* The bit that stands for the tier itself, without its optional features. */
@@ -108,6 +108,7 @@ uint32_t rl_cpu_detect(void)
     uint32_t cpu = 0;
     if ((cap & HWCAP_ASIMD) != 0 && (cap & HWCAP_ASIMDDP) != 0) cpu |= RL_CPU_NEON;
     if (cpu != 0 && (cap2 & HWCAP2_I8MM) != 0) cpu |= RL_CPU_I8MM;
+    if (cpu != 0 && (cap2 & HWCAP2_BF16) != 0) cpu |= RL_CPU_BF16;
     return cpu;
 }
 

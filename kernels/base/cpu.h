@@ -26,7 +26,7 @@ typedef enum { RL_SCALAR, RL_AVX2, RL_AVX512, RL_NEON, RL_ISA_COUNT } rl_isa;
 enum {
     RL_CPU_AVX2 = 1u << 0,   /* the whole avx2 tier */
     RL_CPU_AVX512 = 1u << 1, /* the whole avx512 tier */
-    RL_CPU_BF16 = 1u << 2,   /* AVX512_BF16: vdpbf16ps */
+    RL_CPU_BF16 = 1u << 2,   /* AVX512_BF16: vdpbf16ps; Arm BF16: bfmmla */
     RL_CPU_VBMI = 1u << 3,   /* AVX512_VBMI: vpermb */
     RL_CPU_NEON = 1u << 4,   /* the whole neon tier */
     RL_CPU_I8MM = 1u << 5,   /* Arm I8MM: smmla */

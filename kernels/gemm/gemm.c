@@ -6,6 +6,7 @@ static const rl_gemm_table *const tables[] = {
     &rl_gemm_avx512,
     &rl_gemm_avx2,
 #elif defined(RL_ARM64)
+    &rl_gemm_i8mm_neon,
     &rl_gemm_neon,
 #endif
     &rl_gemm_scalar,

@@ -38,6 +38,7 @@ typedef struct {
     const rl_gemm *rows;
     size_t n;
 } rl_gemm_table;
-extern const rl_gemm_table rl_gemm_scalar, rl_gemm_avx2, rl_gemm_avx512, rl_gemm_neon;
+extern const rl_gemm_table rl_gemm_scalar, rl_gemm_avx2, rl_gemm_avx512;
+extern const rl_gemm_table rl_gemm_neon, rl_gemm_i8mm_neon;
 
 #endif

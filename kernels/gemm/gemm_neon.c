@@ -3,7 +3,7 @@
  * The products are those of gemv_panels_neon.c and gemv_kpanels_neon.c, bit for bit; what this adds is the order. A panel
  * of q4_0 with 2048 columns has 18 KB, so it is read from memory for the first token and from the first-level cache for
  * the others, and n tokens cost the memory traffic of one. Quants are taken apart once a token: sdot by element leaves
- * room for that beside it. */
+ * room for that beside it. Where the CPU has i8mm, gemm_i8mm_neon.c is found before this, but for floats. */
 #include "gemm/gemm.h"
 #include "gemv/gemv.h"
 

@@ -7,6 +7,8 @@ static const rl_lora_table *const tables[] = {
 #if defined(RL_X86)
     &rl_lora_avx512,
     &rl_lora_avx2,
+#elif defined(RL_ARM64)
+    &rl_lora_neon,
 #endif
     &rl_lora_scalar,
 };

@@ -57,7 +57,7 @@ typedef struct {
     const rl_lora *rows;
     size_t n;
 } rl_lora_table;
-extern const rl_lora_table rl_lora_scalar, rl_lora_avx2, rl_lora_avx512;
+extern const rl_lora_table rl_lora_scalar, rl_lora_avx2, rl_lora_avx512, rl_lora_neon;
 
 /* ---- a matrix with its adapters ---- */
 

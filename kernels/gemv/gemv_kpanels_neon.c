@@ -10,21 +10,10 @@
  * and its sub-blocks are the independent chains. */
 #include "gemv/gemv_panels_neon.h"
 
-static inline uint8x16_t line(const rl_quad *b, size_t i) { return vld1q_u8(b->line + i * RL_LINE); }
+static inline uint8x16_t line(const rl_quad *b, size_t i) { return rl_quad_unit(b->line, i); }
 static inline void lines4(uint8x16_t v[4], const rl_quad *b, size_t i)
 {
     for (size_t u = 0; u < 4; u++) v[u] = line(b, i + u);
-}
-
-/* Byte i of every lane. */
-static inline int32x4_t byte_of(uint8x16_t v, size_t i)
-{
-    const uint32x4_t down = vshlq_u32(vreinterpretq_u32_u8(v), vdupq_n_s32(-8 * (int)i));
-    return vreinterpretq_s32_u32(vandq_u32(down, vdupq_n_u32(255)));
-}
-static inline int32x4_t signed_byte_of(int8x16_t v, size_t i)
-{
-    return vshrq_n_s32(vshlq_s32(vreinterpretq_s32_s8(v), vdupq_n_s32(24 - 8 * (int)i)), 24);
 }
 
 /* Sub-block i of 16: the sum of its activations. */
@@ -32,19 +21,11 @@ static inline int32_t sum_of(const rl_quad *b, size_t i) { return ((const int16_
 
 /* ---- q4_K, q5_K: eight sub-blocks of 32 ---- */
 
-/* (a & 15) | (b >> 6 << 4) */
-static inline uint8x16_t six_bits(uint8x16_t a, uint8x16_t b)
-{
-    return vorrq_u8(vandq_u8(a, vdupq_n_u8(15)), vandq_u8(vshrq_n_u8(b, 2), vdupq_n_u8(0x30)));
-}
-
 /* The quants begin at line `qs`; their fifth bits, if there are any, at line 3. */
 static inline __attribute__((always_inline)) void step_k4(float32x4_t *sum, const rl_quad *b, size_t qs,
                                                           bool five)
 {
-    const uint8x16_t s0 = line(b, 0), s1 = line(b, 1), s2 = line(b, 2), low6 = vdupq_n_u8(63);
-    const uint8x16_t scale[2] = {vandq_u8(s0, low6), six_bits(s2, s0)};
-    const uint8x16_t minimum[2] = {vandq_u8(s1, low6), six_bits(vshrq_n_u8(s2, 4), s1)};
+    const rl_k4_quad k4 = rl_k4_open(b->line);
     int32x4_t dot = vdupq_n_s32(0), min = vdupq_n_s32(0);
     for (size_t g = 0; g < 4; g++) { /* 64 elements: the low nibbles of eight lines, then the high */
         int32x4_t sub[2] = {vdupq_n_s32(0), vdupq_n_s32(0)};
@@ -64,8 +45,8 @@ static inline __attribute__((always_inline)) void step_k4(float32x4_t *sum, cons
         }
         for (size_t i = 0; i < 2; i++) {
             const size_t s = 2 * g + i;
-            dot = vmlaq_s32(dot, sub[i], byte_of(scale[s / 4], s % 4));
-            min = vmlaq_n_s32(min, byte_of(minimum[s / 4], s % 4), sum_of(b, 2 * s) + sum_of(b, 2 * s + 1));
+            dot = vmlaq_s32(dot, sub[i], rl_lane_byte(k4.scale[s / 4], s % 4));
+            min = vmlaq_n_s32(min, rl_lane_byte(k4.min[s / 4], s % 4), sum_of(b, 2 * s) + sum_of(b, 2 * s + 1));
         }
     }
     rl_quad_add(sum, dot, b->d, b->dx);
@@ -91,8 +72,8 @@ static inline void step_q2_K(float32x4_t *sum, const rl_quad *b)
                 int8x16_t q[4];
                 for (size_t u = 0; u < 4; u++) q[u] = rl_two_bits(v[u], 2 * j);
                 const int32x4_t sub = rl_dot_lanes(vdupq_n_s32(0), q, vld1q_s8(b->q + 16 * s));
-                dot = vmlaq_s32(dot, sub, byte_of(vreinterpretq_u8_s8(rl_low_nibbles(both)), s % 4));
-                min = vmlaq_n_s32(min, byte_of(vshrq_n_u8(both, 4), s % 4), sum_of(b, s));
+                dot = vmlaq_s32(dot, sub, rl_lane_byte(vreinterpretq_u8_s8(rl_low_nibbles(both)), s % 4));
+                min = vmlaq_n_s32(min, rl_lane_byte(vshrq_n_u8(both, 4), s % 4), sum_of(b, s));
             }
         }
     rl_quad_add(sum, dot, b->d, b->dx);
@@ -101,11 +82,8 @@ static inline void step_q2_K(float32x4_t *sum, const rl_quad *b)
 
 static inline void step_q3_K(float32x4_t *sum, const rl_quad *b)
 {
-    const uint8x16_t s0 = line(b, 24), s1 = line(b, 25), s2 = line(b, 26);
-    const uint8x16_t low[4] = {s0, s1, vshrq_n_u8(s0, 4), vshrq_n_u8(s1, 4)};
-    int8x16_t scale[4]; /* 6 bits and their offset of 32 */
-    for (size_t i = 0; i < 4; i++)
-        scale[i] = rl_less(vorrq_s8(rl_low_nibbles(low[i]), vshlq_n_s8(rl_two_bits(s2, 2 * i), 4)), 32);
+    int8x16_t scale[4];
+    rl_q3_open(scale, b->line + 24 * RL_LINE);
     int32x4_t dot = vdupq_n_s32(0);
     for (size_t h = 0; h < 2; h++)
         for (size_t p = 0; p < 2; p++) {
@@ -119,7 +97,7 @@ static inline void step_q3_K(float32x4_t *sum, const rl_quad *b)
                     q[u] = vorrq_s8(rl_two_bits(v[u], 2 * j), rl_where_bit(third[u], 4 * h + j, 4));
                 const int32x4_t sub =
                     rl_dot_lanes(vdupq_n_s32(-4 * sum_of(b, s)), q, vld1q_s8(b->q + 16 * s));
-                dot = vmlaq_s32(dot, sub, signed_byte_of(scale[s / 4], s % 4));
+                dot = vmlaq_s32(dot, sub, rl_lane_signed_byte(scale[s / 4], s % 4));
             }
         }
     rl_quad_add(sum, dot, b->d, b->dx);
@@ -139,7 +117,7 @@ static inline void step_q6_K(float32x4_t *sum, const rl_quad *b)
                 for (size_t u = 0; u < 4; u++) q[u] = rl_q6_quants(ql[j % 2][u], qh[u], j);
                 const int32x4_t sub =
                     rl_dot_lanes(vdupq_n_s32(-32 * sum_of(b, s)), q, vld1q_s8(b->q + 16 * s));
-                dot = vmlaq_s32(dot, sub, signed_byte_of(vreinterpretq_s8_u8(line(b, 48 + s / 4)), s % 4));
+                dot = vmlaq_s32(dot, sub, rl_lane_signed_byte(vreinterpretq_s8_u8(line(b, 48 + s / 4)), s % 4));
             }
         }
     rl_quad_add(sum, dot, b->d, b->dx);

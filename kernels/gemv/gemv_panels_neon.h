@@ -3,7 +3,7 @@
 #ifndef RL_GEMV_PANELS_NEON_H
 #define RL_GEMV_PANELS_NEON_H
 
-#include "base/arm_neon.h"
+#include "base/panels_neon.h"
 #include "gemv/gemv.h"
 
 enum {

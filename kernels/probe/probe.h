@@ -1,12 +1,14 @@
 /* probe.h - what the machine can do: loops that do nothing but read memory, multiply-add floats, or
- * multiply-add bytes, at the full width of a tier. They are the yardsticks that every percentage in the
+ * multiply-add bytes or bfloats, at the full width of a tier. They are the yardsticks that every percentage in the
  * project is of.
  *
  *   read     streams `bytes` bytes (a multiple of RL_PROBE_STEP, RL_LINE aligned) once and returns their XOR
  *   write    streams as many bytes out, storing `value`
- *   fma_f32, dot_i8    run `steps` steps of independent multiply-adds in registers and return a value that
- * depends on all of them; one step is `ops_per_step` operations (a multiply-add counts two) dot_i8 is the
- * instruction that the quantised kernels of the tier use (vpdpbusd, or vpmaddubsw + vpmaddwd). Errors: none. */
+ *   fma_f32, dot_i8, dot_bf16    run `steps` steps of independent multiply-adds in registers and return a value that
+ * depends on all of them; one step is `ops_per_step` operations (a multiply-add counts two). dot_i8 is the
+ * instruction that the quantised kernels of the tier use (vpdpbusd, or vpmaddubsw + vpmaddwd; smmla or sdot). dot_bf16
+ * is the instruction for pairs of bfloats (vdpbf16ps, bfmmla); where the CPU has none, what it takes in its stead: the
+ * bfloats of one side are widened, and multiplied as floats. Errors: none. */
 #ifndef RL_PROBE_H
 #define RL_PROBE_H
 
@@ -19,6 +21,7 @@ typedef enum {
     RL_PROBE_WRITE,
     RL_PROBE_FMA_F32,
     RL_PROBE_DOT_I8,
+    RL_PROBE_DOT_BF16,
     RL_PROBE_COUNT
 } rl_probe_kind;
 
@@ -48,5 +51,6 @@ typedef struct {
     size_t n;
 } rl_probe_table;
 extern const rl_probe_table rl_probe_scalar, rl_probe_avx2, rl_probe_avx512, rl_probe_neon;
+extern const rl_probe_table rl_probe_bf16_avx512, rl_probe_bf16_neon, rl_probe_i8mm_neon;
 
 #endif

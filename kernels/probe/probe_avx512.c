@@ -50,10 +50,31 @@ static uint64_t dot_i8(uint64_t steps)
     return fold(x[0]);
 }
 
+/* Without an instruction for bfloats, as in probe_avx2.c. */
+static uint64_t dot_bf16(uint64_t steps)
+{
+    const __m512 mul = _mm512_set1_ps(0.000001f);
+    const __m512i upper = _mm512_set1_epi32((int)0xffff0000);
+    __m512i pair = _mm512_set1_epi16(0x3f80); /* 1 */
+    __m512 x[12];
+    for (size_t j = 0; j < 12; j++) x[j] = _mm512_set1_ps(1.0f + (float)j);
+    for (uint64_t s = 0; s < steps; s++)
+        for (size_t j = 0; j < 12; j++) {
+            __asm__("" : "+v"(pair));
+            x[j] = _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_slli_epi32(pair, 16)), mul, x[j]);
+            x[j] = _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_and_si512(pair, upper)), mul, x[j]);
+        }
+    for (size_t j = 1; j < 12; j++) x[0] = _mm512_xor_ps(x[0], x[j]);
+    return fold(_mm512_castps_si512(x[0]));
+}
+
 static const rl_probe rows[] = {
-    {{"probe_read_avx512", RL_AVX512, RL_CPU_AVX512},    RL_PROBE_READ,    0,           {.read = read_zmm}  },
-    {{"probe_write_avx512", RL_AVX512, RL_CPU_AVX512},   RL_PROBE_WRITE,   0,           {.write = write_zmm}},
-    {{"probe_fma_f32_avx512", RL_AVX512, RL_CPU_AVX512}, RL_PROBE_FMA_F32, 12 * 16 * 2, {.compute = fma_f32}},
-    {{"probe_dot_i8_avx512", RL_AVX512, RL_CPU_AVX512},  RL_PROBE_DOT_I8,  12 * 64 * 2, {.compute = dot_i8} },
+    {{"probe_read_avx512", RL_AVX512, RL_CPU_AVX512},     RL_PROBE_READ,    0,           {.read = read_zmm}  },
+    {{"probe_write_avx512", RL_AVX512, RL_CPU_AVX512},    RL_PROBE_WRITE,   0,           {.write = write_zmm}},
+    {{"probe_fma_f32_avx512", RL_AVX512, RL_CPU_AVX512},  RL_PROBE_FMA_F32, 12 * 16 * 2, {.compute = fma_f32}},
+    {{"probe_dot_i8_avx512", RL_AVX512, RL_CPU_AVX512},   RL_PROBE_DOT_I8,  12 * 64 * 2, {.compute = dot_i8} },
+    {{"probe_dot_bf16_avx512", RL_AVX512, RL_CPU_AVX512},
+     RL_PROBE_DOT_BF16,                                                     12 * 32 * 2,
+     {.compute = dot_bf16}                                                                                   },
 };
 const rl_probe_table rl_probe_avx512 = {rows, RL_COUNT(rows)};

@@ -1,4 +1,5 @@
 /* probe_scalar.c - the yardsticks of plain C: 64-bit loads and stores, scalar multiply-adds. */
+#include "base/format.h"
 #include "probe/probe.h"
 
 #include <math.h>
@@ -47,10 +48,29 @@ static uint64_t multiply_add_i8(uint64_t steps)
     return sum;
 }
 
+/* A pair of bfloats in a word, as in probe_avx2.c. */
+static uint64_t multiply_add_bf16(uint64_t steps)
+{
+    float x[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+    volatile float vmul = 0.000001f;
+    const float mul = vmul;
+    uint32_t pair = 0x3f803f80; /* 1 and 1 */
+    for (uint64_t s = 0; s < steps; s++)
+        for (size_t j = 0; j < 8; j++) {
+            __asm__("" : "+r"(pair));
+            x[j] += rl_bf16_to_f32((rl_bf16)pair) * mul;
+            x[j] += rl_bf16_to_f32((rl_bf16)(pair >> 16)) * mul;
+        }
+    float sum = 0;
+    for (size_t j = 0; j < 8; j++) sum += x[j];
+    return rl_f32_to_bits(sum);
+}
+
 static const rl_probe rows[] = {
-    {{"probe_read_scalar", RL_SCALAR, 0},    RL_PROBE_READ,    0,  {.read = read_u64}           },
-    {{"probe_write_scalar", RL_SCALAR, 0},   RL_PROBE_WRITE,   0,  {.write = write_u64}         },
-    {{"probe_fma_f32_scalar", RL_SCALAR, 0}, RL_PROBE_FMA_F32, 16, {.compute = multiply_add_f32}},
-    {{"probe_dot_i8_scalar", RL_SCALAR, 0},  RL_PROBE_DOT_I8,  16, {.compute = multiply_add_i8} },
+    {{"probe_read_scalar", RL_SCALAR, 0},     RL_PROBE_READ,     0,  {.read = read_u64}            },
+    {{"probe_write_scalar", RL_SCALAR, 0},    RL_PROBE_WRITE,    0,  {.write = write_u64}          },
+    {{"probe_fma_f32_scalar", RL_SCALAR, 0},  RL_PROBE_FMA_F32,  16, {.compute = multiply_add_f32} },
+    {{"probe_dot_i8_scalar", RL_SCALAR, 0},   RL_PROBE_DOT_I8,   16, {.compute = multiply_add_i8}  },
+    {{"probe_dot_bf16_scalar", RL_SCALAR, 0}, RL_PROBE_DOT_BF16, 32, {.compute = multiply_add_bf16}},
 };
 const rl_probe_table rl_probe_scalar = {rows, RL_COUNT(rows)};
