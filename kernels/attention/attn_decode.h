@@ -4,7 +4,8 @@
  *
  *   q    [n_head][head_dim] f32     rotated
  *   K, V [n_head_kv][...][head_dim] one plane a KV head, positions one after another: a plane is one stream. f16, bf16
- *                                   or q8_0 (head_dim / 32 blocks a position); arithmetic is in f32 with all of them
+ *                                   or q8_0 (head_dim / 32 blocks a position); arithmetic is in f32 with all of them,
+ *                                   but for the scores where rounds_query says so
  *   out  [n_head][head_dim] f32
  * group = n_head / n_head_kv query heads share a KV head and the reading of its planes.
  *
@@ -19,6 +20,10 @@
  * K and V finite, aligned to 2 bytes. Reads exactly the positions named (guard-page tested).
  * Precision against exact arithmetic on the same K and V, with S = max_t |scale| sum_i |q_i K_ti|:
  *   |out - exact| <= ((head_dim + 8) S + 5 n + 16) FLT_EPSILON max_t |V_t|   (derived in tests/test_attn_decode.c)
+ * A kernel that rounds the query to 16 bits (see attn_q8_avx512.h) adds A / 32000 max_t |V_t|, with
+ *   A = max_t |scale| sum_b max_i |q_bi| sum_i |K_tbi|   over the blocks b of 32 dimensions
+ * On normal numbers that is 2e-5 of the result in the L2 norm, where the gate of quality is 1e-3 and q8_0 itself
+ * has moved the scores by 5e-3.
  * Errors: none at run time. Source: Dao et al., FlashAttention; split-KV as in Flash-Decoding. */
 #ifndef RL_ATTN_DECODE_H
 #define RL_ATTN_DECODE_H
@@ -48,6 +53,7 @@ typedef void rl_attn_merge_fn(float *restrict out, const float *restrict parts, 
 typedef struct {
     rl_kernel base;
     rl_format kv_format;
+    bool rounds_query; /* to 16 bits, for integer dot products */
     rl_attn_part_fn *part;
     rl_attn_merge_fn *merge;
 } rl_attn_decode;

@@ -78,12 +78,13 @@ static inline void multiply(float *x, size_t dim, __m256 by)
 }
 
 /* The weights of head h for the block. A new maximum is rare after the first blocks, and nothing waits for it to
- * be found where there is none; where there is, what was summed so far shrinks. */
+ * be found where there is none; where there is, what was summed so far shrinks: by e^-80 at most, for the reason that
+ * attn_decode_avx512.c gives. */
 static inline void weigh(pass *a, size_t h, float *out, size_t dim, __m256 score)
 {
     if (_mm256_movemask_ps(_mm256_cmp_ps(score, a->max[h], _CMP_GT_OQ)) != 0) {
         const __m256 max = _mm256_set1_ps(rl_max_ps256(score)),
-                     shrink = rl_exp_ps256(_mm256_sub_ps(a->max[h], max));
+                     shrink = rl_exp_ps256(_mm256_max_ps(_mm256_set1_ps(-80), _mm256_sub_ps(a->max[h], max)));
         multiply(out, dim, shrink);
         a->sum[h] = _mm256_mul_ps(a->sum[h], shrink);
         a->max[h] = max;
@@ -207,8 +208,8 @@ static void merge_parts(float *restrict out, const float *restrict parts, const 
 }
 
 static const rl_attn_decode rows[] = {
-    {{"attn_decode_f16_avx2", RL_AVX2, RL_CPU_AVX2},  RL_F16,  part_f16,  merge_parts},
-    {{"attn_decode_bf16_avx2", RL_AVX2, RL_CPU_AVX2}, RL_BF16, part_bf16, merge_parts},
-    {{"attn_decode_q8_0_avx2", RL_AVX2, RL_CPU_AVX2}, RL_Q8_0, part_q8_0, merge_parts},
+    {{"attn_decode_f16_avx2", RL_AVX2, RL_CPU_AVX2},  RL_F16,  false, part_f16,  merge_parts},
+    {{"attn_decode_bf16_avx2", RL_AVX2, RL_CPU_AVX2}, RL_BF16, false, part_bf16, merge_parts},
+    {{"attn_decode_q8_0_avx2", RL_AVX2, RL_CPU_AVX2}, RL_Q8_0, false, part_q8_0, merge_parts},
 };
 const rl_attn_decode_table rl_attn_decode_avx2 = {rows, RL_COUNT(rows)};
