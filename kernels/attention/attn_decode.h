@@ -14,7 +14,8 @@
  * order. So the result is the same to the bit for every number of threads.
  *
  *   part [group][stride] f32        stride = rl_attn_stride(head_dim):
- *                                   sum of exp(s - m) V [head_dim], then m = max s, then sum of exp(s - m)
+ *                                   sum of exp(s - m) V [head_dim], then m, then sum of exp(s - m)
+ * m is max s, or up to RL_ATTN_SLACK less: see below.
  *
  * head_dim is a multiple of 32, at most RL_ATTN_MAX_DIM; group at most RL_ATTN_MAX_GROUP; n >= 1 positions.
  * K and V finite, aligned to 2 bytes. Reads exactly the positions named (guard-page tested).
@@ -33,6 +34,11 @@
 #include "base/mem.h"
 
 enum { RL_ATTN_PART = 256, RL_ATTN_MAX_DIM = 256, RL_ATTN_MAX_GROUP = 32 };
+
+/* A score that is larger than all before it by no more than this does not become the maximum: its weight is then up
+ * to e^8, which a float holds as well as 1, and what was summed need not shrink. So after the first positions of a part
+ * there hardly is a new maximum, and no branch on it that goes the unexpected way. */
+#define RL_ATTN_SLACK 8.0f
 
 typedef struct {
     size_t n_head, n_head_kv, head_dim;

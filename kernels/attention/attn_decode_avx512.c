@@ -18,7 +18,8 @@ enum { ROW_MAX = RL_ATTN_MAX_DIM * sizeof(rl_f16) };
 typedef struct {
     _Alignas(64) float weight[HEADS][T];
     __m512 sum[HEADS]; /* of the weights, lane by lane */
-    __m512 max[HEADS]; /* in all lanes */
+    __m512 max[HEADS]; /* in all lanes, as is the limit: what a score must exceed to be the next maximum */
+    __m512 limit[HEADS];
 } pass;
 
 /* ---- scores ---- */
@@ -87,12 +88,13 @@ static inline void multiply(float *x, size_t dim, __m512 by)
  * takes the processor as long as ten exponentials. */
 static inline void weigh(pass *a, size_t h, float *out, size_t dim, __m512 score)
 {
-    if (_mm512_cmp_ps_mask(score, a->max[h], _CMP_GT_OQ) != 0) {
+    if (_mm512_cmp_ps_mask(score, a->limit[h], _CMP_GT_OQ) != 0) {
         const __m512 max = _mm512_set1_ps(rl_max_ps(score)),
                      shrink = rl_exp_ps(_mm512_max_ps(_mm512_set1_ps(-80), _mm512_sub_ps(a->max[h], max)));
         multiply(out, dim, shrink);
         a->sum[h] = _mm512_mul_ps(a->sum[h], shrink);
         a->max[h] = max;
+        a->limit[h] = _mm512_add_ps(max, _mm512_set1_ps(RL_ATTN_SLACK));
     }
     const __m512 weight = rl_exp_ps(_mm512_sub_ps(score, a->max[h]));
     a->sum[h] = _mm512_add_ps(a->sum[h], weight);
@@ -155,7 +157,7 @@ static inline __attribute__((always_inline)) void run_pass(float *out, const flo
     char rest[2][T * ROW_MAX];
     if (format == RL_Q8_0) rl_q8_query_init(&whole, q, dim, heads);
     for (size_t h = 0; h < heads; h++) {
-        a.max[h] = least;
+        a.max[h] = a.limit[h] = least;
         a.sum[h] = _mm512_setzero_ps();
     }
     for (size_t t = 0; t < n; t += T, k += T * row_bytes, v += T * row_bytes) {
