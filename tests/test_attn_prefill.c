@@ -61,7 +61,7 @@ static void solve(const problem *p, float *want, float *tolerance)
         for (size_t r = 0; r < p->n * heads; r++)
             if (r % heads / rl_attn_group(&p->shape) == g)
                 tolerance[r] = util_attn_solve(want + r * dim, (float *)p->q.data + r * dim, k, v, &p->shape,
-                                               p->past + r / heads + 1);
+                                               p->past + r / heads + 1, NULL);
         free(k);
         free(v);
     }

@@ -16,8 +16,9 @@ void util_attn_fill(void *out, rl_format format, size_t elems, float sd, util_rn
 float *util_attn_widened(const void *rows, rl_format format, size_t elems);
 
 /* want [head_dim]: one query head q against n rows of k and v, as floats, exactly but for the last rounding. Returns
- * how far off a kernel may be: the bound of attn_decode.h. */
+ * how far off a kernel may be, the bound of attn_decode.h, and in `rounding`, if not NULL, what that allows in addition
+ * where the query is rounded. */
 float util_attn_solve(float *want, const float *q, const float *k, const float *v, const rl_attn_shape *shape,
-                      size_t n);
+                      size_t n, float *rounding);
 
 #endif

@@ -4,7 +4,8 @@
  *
  *   q    [n_head][head_dim] f32     rotated
  *   K, V [n_head_kv][...][head_dim] one plane a KV head, positions one after another: a plane is one stream. f16, bf16
- *                                   or q8_0 (head_dim / 32 blocks a position); arithmetic is in f32 with all of them
+ *                                   or q8_0 (head_dim / 32 blocks a position); arithmetic is in f32 with all of them,
+ *                                   but for the scores where rounds_query says so
  *   out  [n_head][head_dim] f32
  * group = n_head / n_head_kv query heads share a KV head and the reading of its planes.
  *
@@ -13,12 +14,17 @@
  * order. So the result is the same to the bit for every number of threads.
  *
  *   part [group][stride] f32        stride = rl_attn_stride(head_dim):
- *                                   sum of exp(s - m) V [head_dim], then m = max s, then sum of exp(s - m)
+ *                                   sum of exp(s - m) V [head_dim], then m, then sum of exp(s - m)
+ * m is max s, or up to RL_ATTN_SLACK less: see below.
  *
  * head_dim is a multiple of 32, at most RL_ATTN_MAX_DIM; group at most RL_ATTN_MAX_GROUP; n >= 1 positions.
  * K and V finite, aligned to 2 bytes. Reads exactly the positions named (guard-page tested).
  * Precision against exact arithmetic on the same K and V, with S = max_t |scale| sum_i |q_i K_ti|:
  *   |out - exact| <= ((head_dim + 8) S + 5 n + 16) FLT_EPSILON max_t |V_t|   (derived in tests/test_attn_decode.c)
+ * A kernel that rounds the query to 16 bits (see attn_q8_avx512.h) adds A / 32000 max_t |V_t|, with
+ *   A = max_t |scale| sum_b max_i |q_bi| sum_i |K_tbi|   over the blocks b of 32 dimensions
+ * On normal numbers that is 2e-5 of the result in the L2 norm, where the gate of quality is 1e-3 and q8_0 itself
+ * has moved the scores by 5e-3.
  * Errors: none at run time. Source: Dao et al., FlashAttention; split-KV as in Flash-Decoding. */
 #ifndef RL_ATTN_DECODE_H
 #define RL_ATTN_DECODE_H
@@ -28,6 +34,11 @@
 #include "base/mem.h"
 
 enum { RL_ATTN_PART = 256, RL_ATTN_MAX_DIM = 256, RL_ATTN_MAX_GROUP = 32 };
+
+/* A score that is larger than all before it by no more than this does not become the maximum: its weight is then up
+ * to e^8, which a float holds as well as 1, and what was summed need not shrink. So after the first positions of a part
+ * there hardly is a new maximum, and no branch on it that goes the unexpected way. */
+#define RL_ATTN_SLACK 8.0f
 
 typedef struct {
     size_t n_head, n_head_kv, head_dim;
@@ -48,6 +59,7 @@ typedef void rl_attn_merge_fn(float *restrict out, const float *restrict parts, 
 typedef struct {
     rl_kernel base;
     rl_format kv_format;
+    bool rounds_query; /* to 16 bits, for integer dot products */
     rl_attn_part_fn *part;
     rl_attn_merge_fn *merge;
 } rl_attn_decode;

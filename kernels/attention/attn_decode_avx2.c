@@ -14,7 +14,8 @@ enum { T = 8, HEADS = 4 }; /* positions a block, and lanes; heads a pass at most
 typedef struct {
     _Alignas(32) float weight[HEADS][T];
     __m256 sum[HEADS]; /* of the weights, lane by lane */
-    __m256 max[HEADS]; /* in all lanes */
+    __m256 max[HEADS]; /* in all lanes, as is the limit: what a score must exceed to be the next maximum */
+    __m256 limit[HEADS];
 } pass;
 
 /* ---- scores ---- */
@@ -78,15 +79,17 @@ static inline void multiply(float *x, size_t dim, __m256 by)
 }
 
 /* The weights of head h for the block. A new maximum is rare after the first blocks, and nothing waits for it to
- * be found where there is none; where there is, what was summed so far shrinks. */
+ * be found where there is none; where there is, what was summed so far shrinks: by e^-80 at most, for the reason that
+ * attn_decode_avx512.c gives. */
 static inline void weigh(pass *a, size_t h, float *out, size_t dim, __m256 score)
 {
-    if (_mm256_movemask_ps(_mm256_cmp_ps(score, a->max[h], _CMP_GT_OQ)) != 0) {
+    if (_mm256_movemask_ps(_mm256_cmp_ps(score, a->limit[h], _CMP_GT_OQ)) != 0) {
         const __m256 max = _mm256_set1_ps(rl_max_ps256(score)),
-                     shrink = rl_exp_ps256(_mm256_sub_ps(a->max[h], max));
+                     shrink = rl_exp_ps256(_mm256_max_ps(_mm256_set1_ps(-80), _mm256_sub_ps(a->max[h], max)));
         multiply(out, dim, shrink);
         a->sum[h] = _mm256_mul_ps(a->sum[h], shrink);
         a->max[h] = max;
+        a->limit[h] = _mm256_add_ps(max, _mm256_set1_ps(RL_ATTN_SLACK));
     }
     const __m256 weight = rl_exp_ps256(_mm256_sub_ps(score, a->max[h]));
     a->sum[h] = _mm256_add_ps(a->sum[h], weight);
@@ -130,7 +133,7 @@ static inline __attribute__((always_inline)) void run_pass(float *out, const flo
     const __m256 least = _mm256_set1_ps(-INFINITY), scale = _mm256_set1_ps(shape->scale);
     pass a;
     for (size_t h = 0; h < heads; h++) {
-        a.max[h] = least;
+        a.max[h] = a.limit[h] = least;
         a.sum[h] = _mm256_setzero_ps();
     }
     for (size_t t = 0; t < n; t += T, k += T * row_bytes, v += T * row_bytes) {
@@ -207,8 +210,8 @@ static void merge_parts(float *restrict out, const float *restrict parts, const 
 }
 
 static const rl_attn_decode rows[] = {
-    {{"attn_decode_f16_avx2", RL_AVX2, RL_CPU_AVX2},  RL_F16,  part_f16,  merge_parts},
-    {{"attn_decode_bf16_avx2", RL_AVX2, RL_CPU_AVX2}, RL_BF16, part_bf16, merge_parts},
-    {{"attn_decode_q8_0_avx2", RL_AVX2, RL_CPU_AVX2}, RL_Q8_0, part_q8_0, merge_parts},
+    {{"attn_decode_f16_avx2", RL_AVX2, RL_CPU_AVX2},  RL_F16,  false, part_f16,  merge_parts},
+    {{"attn_decode_bf16_avx2", RL_AVX2, RL_CPU_AVX2}, RL_BF16, false, part_bf16, merge_parts},
+    {{"attn_decode_q8_0_avx2", RL_AVX2, RL_CPU_AVX2}, RL_Q8_0, false, part_q8_0, merge_parts},
 };
 const rl_attn_decode_table rl_attn_decode_avx2 = {rows, RL_COUNT(rows)};

@@ -2,21 +2,24 @@
  *
  * A row of K or V is read and converted once for the heads of a pass. Scores: the dot products of a block end as
  * the lanes of one vector, so that the exponential and the sum of sixteen positions cost one vector operation
- * each. Values: a tile of heads by dimensions stays in registers while the rows of V go by. Blocks are cut by
- * position, and an element's additions follow the positions whatever tile it is in: the result depends on nothing
- * but the inputs. */
+ * each; attn_q8_avx512.h makes those of q8_0. Values: a tile of heads by dimensions stays in registers while the rows
+ * of V go by. Blocks are cut by position, and an element's additions follow the positions whatever tile it is in:
+ * the result depends on nothing but the inputs. */
 #include "attention/attn_decode.h"
+#include "attention/attn_q8_avx512.h"
 #include "attention/attn_rows_avx512.h"
 
 #include <math.h>
 
 enum { T = 16, HEADS = 8 }; /* positions a block, and lanes; heads a pass at most */
+enum { ROW_MAX = RL_ATTN_MAX_DIM * sizeof(rl_f16) };
 
 /* What a pass over one part keeps beside the results. */
 typedef struct {
     _Alignas(64) float weight[HEADS][T];
     __m512 sum[HEADS]; /* of the weights, lane by lane */
-    __m512 max[HEADS]; /* in all lanes */
+    __m512 max[HEADS]; /* in all lanes, as is the limit: what a score must exceed to be the next maximum */
+    __m512 limit[HEADS];
 } pass;
 
 /* ---- scores ---- */
@@ -42,33 +45,26 @@ static inline __m512 fold_pairs(__m512 a, __m512 b)
 /* q . K of every head, each position in its lane. A step takes positions t, 4 + t, 8 + t and 12 + t for `steps`
  * values of t; heads times steps is 8, or less for one head, for 16 chains of additions. Both are constants where
  * it is called. */
-static inline __attribute__((always_inline)) void dots(__m512 *out, const float *q, const char *const row[T],
-                                                       size_t dim, size_t heads, size_t steps,
-                                                       rl_format format)
+static inline __attribute__((always_inline)) void dots(__m512 *out, const float *q, const char *k,
+                                                       size_t row_bytes, size_t dim, size_t heads,
+                                                       size_t steps, rl_format format)
 {
     __m512 quarter[HEADS][4]; /* lane l of number t: four floats that add up to position 4l + t */
     for (size_t t = 0; t < 4; t += steps) {
         __m512 sum[HEADS][4][2];
         for (size_t h = 0; h < heads; h++)
             for (size_t s = 0; s < steps; s++) sum[h][s][0] = sum[h][s][1] = _mm512_setzero_ps();
-        for (size_t block = 0; block < dim; block += RL_QK) {
-            __m512 scale[4][2];
+        for (size_t i = 0; i < dim; i += 8) {
+            __m512 key[4][2];
             for (size_t s = 0; s < steps; s++) {
-                scale[s][0] = rl_kv_scale8_8(row[t + s], row[4 + t + s], block, format);
-                scale[s][1] = rl_kv_scale8_8(row[8 + t + s], row[12 + t + s], block, format);
+                const char *row = k + (t + s) * row_bytes;
+                key[s][0] = rl_kv_load8_8(row, row + 4 * row_bytes, i, format);
+                key[s][1] = rl_kv_load8_8(row + 8 * row_bytes, row + 12 * row_bytes, i, format);
             }
-            for (size_t i = block; i < block + RL_QK; i += 8) {
-                __m512 key[4][2];
-                for (size_t s = 0; s < steps; s++) {
-                    key[s][0] = rl_kv_load8_8(row[t + s], row[4 + t + s], i, scale[s][0], format);
-                    key[s][1] = rl_kv_load8_8(row[8 + t + s], row[12 + t + s], i, scale[s][1], format);
-                }
-                for (size_t h = 0; h < heads; h++) {
-                    const __m512 x = _mm512_broadcast_f32x8(_mm256_loadu_ps(q + h * dim + i));
-                    for (size_t s = 0; s < steps; s++)
-                        for (size_t j = 0; j < 2; j++)
-                            sum[h][s][j] = _mm512_fmadd_ps(key[s][j], x, sum[h][s][j]);
-                }
+            for (size_t h = 0; h < heads; h++) {
+                const __m512 x = _mm512_broadcast_f32x8(_mm256_loadu_ps(q + h * dim + i));
+                for (size_t s = 0; s < steps; s++)
+                    for (size_t j = 0; j < 2; j++) sum[h][s][j] = _mm512_fmadd_ps(key[s][j], x, sum[h][s][j]);
             }
         }
         for (size_t h = 0; h < heads; h++)
@@ -87,15 +83,18 @@ static inline void multiply(float *x, size_t dim, __m512 by)
 }
 
 /* The weights of head h for the block. A new maximum is rare after the first blocks, and nothing waits for it to
- * be found where there is none; where there is, what was summed so far shrinks. */
+ * be found where there is none; where there is, what was summed so far shrinks. By e^-80 at most: what is left then
+ * shows in no result, and a smaller factor, as the first block's maximum would have it, is a subnormal number, which
+ * takes the processor as long as ten exponentials. */
 static inline void weigh(pass *a, size_t h, float *out, size_t dim, __m512 score)
 {
-    if (_mm512_cmp_ps_mask(score, a->max[h], _CMP_GT_OQ) != 0) {
+    if (_mm512_cmp_ps_mask(score, a->limit[h], _CMP_GT_OQ) != 0) {
         const __m512 max = _mm512_set1_ps(rl_max_ps(score)),
-                     shrink = rl_exp_ps(_mm512_sub_ps(a->max[h], max));
+                     shrink = rl_exp_ps(_mm512_max_ps(_mm512_set1_ps(-80), _mm512_sub_ps(a->max[h], max)));
         multiply(out, dim, shrink);
         a->sum[h] = _mm512_mul_ps(a->sum[h], shrink);
         a->max[h] = max;
+        a->limit[h] = _mm512_add_ps(max, _mm512_set1_ps(RL_ATTN_SLACK));
     }
     const __m512 weight = rl_exp_ps(_mm512_sub_ps(score, a->max[h]));
     a->sum[h] = _mm512_add_ps(a->sum[h], weight);
@@ -105,29 +104,43 @@ static inline void weigh(pass *a, size_t h, float *out, size_t dim, __m512 score
 /* ---- values ---- */
 
 /* out += weight V for a tile of `heads` heads by `cols` vectors of 16 dimensions from `at` on: constants where it is
- * called, so that the tile lies in registers. */
+ * called, so that the tile lies in registers. A scale of q8_0 goes into the weights, all sixteen positions at once. */
 static inline __attribute__((always_inline)) void add_tile(const pass *a, float *out, size_t stride,
                                                            const char *v, size_t at, size_t row_bytes,
                                                            size_t n, size_t heads, size_t cols,
                                                            rl_format format)
 {
+    _Alignas(64) float scaled[2][HEADS][T];
+    const bool blocks = format == RL_Q8_0;
+    for (size_t b = 0; blocks && b < cols / 2; b++) {
+        const __m512 scale = rl_q8_scales(v, row_bytes, at / RL_QK + b);
+        for (size_t h = 0; h < heads; h++)
+            _mm512_store_ps(scaled[b][h], _mm512_mul_ps(scale, _mm512_load_ps(a->weight[h])));
+    }
     __m512 tile[HEADS][4];
     for (size_t h = 0; h < heads; h++)
         for (size_t c = 0; c < cols; c++) tile[h][c] = _mm512_loadu_ps(out + h * stride + at + 16 * c);
     for (size_t t = 0; t < n; t++, v += row_bytes) {
         __m512 value[4];
-        for (size_t c = 0; c < cols; c += 2) {
-            const size_t i = at + 16 * c;
-            const __m512 scale = rl_kv_scale16(v, i, format);
-            value[c] = rl_kv_load16(v, i, scale, format);
-            value[c + 1] = rl_kv_load16(v, i + 16, scale, format);
-        }
+        for (size_t c = 0; c < cols; c++)
+            value[c] = blocks ? rl_kv_ints16(v, at + 16 * c)
+                              : rl_kv_load16(v, at + 16 * c, _mm512_setzero_ps(), format);
         for (size_t h = 0; h < heads; h++)
-            for (size_t c = 0; c < cols; c++)
-                tile[h][c] = _mm512_fmadd_ps(_mm512_set1_ps(a->weight[h][t]), value[c], tile[h][c]);
+            for (size_t c = 0; c < cols; c++) {
+                const float *weight = blocks ? scaled[c / 2][h] : a->weight[h];
+                tile[h][c] = _mm512_fmadd_ps(_mm512_set1_ps(weight[t]), value[c], tile[h][c]);
+            }
     }
     for (size_t h = 0; h < heads; h++)
         for (size_t c = 0; c < cols; c++) _mm512_storeu_ps(out + h * stride + at + 16 * c, tile[h][c]);
+}
+
+/* The last rows, and positions past them that are 0 in every format. */
+static const char *fill_up(char to[T * ROW_MAX], const char *rows, size_t n, size_t row_bytes)
+{
+    memcpy(to, rows, n * row_bytes);
+    memset(to + n * row_bytes, 0, (T - n) * row_bytes);
+    return to;
 }
 
 /* ---- a pass: `heads` heads over the whole part ---- */
@@ -137,29 +150,33 @@ static inline __attribute__((always_inline)) void run_pass(float *out, const flo
                                                            size_t n, size_t heads, size_t steps, size_t cols,
                                                            rl_format format)
 {
-    static const char
-        none[RL_ATTN_MAX_DIM * sizeof(rl_f16)]; /* what positions past n read; 0 in every format */
     const size_t dim = shape->head_dim, stride = rl_attn_stride(dim), row_bytes = rl_row_bytes(format, dim);
     const __m512 least = _mm512_set1_ps(-INFINITY), scale = _mm512_set1_ps(shape->scale);
     pass a;
+    rl_q8_query whole;
+    char rest[2][T * ROW_MAX];
+    if (format == RL_Q8_0) rl_q8_query_init(&whole, q, dim, heads);
     for (size_t h = 0; h < heads; h++) {
-        a.max[h] = least;
+        a.max[h] = a.limit[h] = least;
         a.sum[h] = _mm512_setzero_ps();
     }
     for (size_t t = 0; t < n; t += T, k += T * row_bytes, v += T * row_bytes) {
         const size_t now = n - t < T ? n - t : T;
-        const char *row[T];
+        const char *key = now == T ? k : fill_up(rest[0], k, now, row_bytes),
+                   *value = now == T ? v : fill_up(rest[1], v, now, row_bytes);
         __m512 product[HEADS];
-        for (size_t i = 0; i < T; i++) row[i] = i < now ? k + i * row_bytes : none;
         rl_prefetch(k + T * row_bytes, T * row_bytes); /* the next block's */
-        dots(product, q, row, dim, heads, steps, format);
+        if (format == RL_Q8_0)
+            rl_q8_dots(product, &whole, key, row_bytes, dim, heads);
+        else
+            dots(product, q, key, row_bytes, dim, heads, steps, format);
         for (size_t h = 0; h < heads; h++)
             weigh(&a, h, out + h * stride, dim, _mm512_mask_mul_ps(least, rl_mask16(now), product[h], scale));
         rl_prefetch(v + T * row_bytes, T * row_bytes);
         size_t i = 0;
         for (; i + 16 * cols <= dim; i += 16 * cols)
-            add_tile(&a, out, stride, v, i, row_bytes, now, heads, cols, format);
-        if (i < dim) add_tile(&a, out, stride, v, i, row_bytes, now, heads, 2, format);
+            add_tile(&a, out, stride, value, i, row_bytes, now, heads, cols, format);
+        if (i < dim) add_tile(&a, out, stride, value, i, row_bytes, now, heads, 2, format);
     }
     for (size_t h = 0; h < heads; h++) {
         out[h * stride + dim] = _mm512_cvtss_f32(a.max[h]);
@@ -222,8 +239,8 @@ static void merge_parts(float *restrict out, const float *restrict parts, const 
 
 enum { NEEDS = RL_CPU_AVX2 | RL_CPU_AVX512 };
 static const rl_attn_decode rows[] = {
-    {{"attn_decode_f16_avx512", RL_AVX512, NEEDS},  RL_F16,  part_f16,  merge_parts},
-    {{"attn_decode_bf16_avx512", RL_AVX512, NEEDS}, RL_BF16, part_bf16, merge_parts},
-    {{"attn_decode_q8_0_avx512", RL_AVX512, NEEDS}, RL_Q8_0, part_q8_0, merge_parts},
+    {{"attn_decode_f16_avx512", RL_AVX512, NEEDS},  RL_F16,  false, part_f16,  merge_parts},
+    {{"attn_decode_bf16_avx512", RL_AVX512, NEEDS}, RL_BF16, false, part_bf16, merge_parts},
+    {{"attn_decode_q8_0_avx512", RL_AVX512, NEEDS}, RL_Q8_0, true,  part_q8_0, merge_parts},
 };
 const rl_attn_decode_table rl_attn_decode_avx512 = {rows, RL_COUNT(rows)};

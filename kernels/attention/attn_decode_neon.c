@@ -193,8 +193,8 @@ static void merge_parts(float *restrict out, const float *restrict parts, const 
 }
 
 static const rl_attn_decode rows[] = {
-    {{"attn_decode_f16_neon", RL_NEON, RL_CPU_NEON},  RL_F16,  part_f16,  merge_parts},
-    {{"attn_decode_bf16_neon", RL_NEON, RL_CPU_NEON}, RL_BF16, part_bf16, merge_parts},
-    {{"attn_decode_q8_0_neon", RL_NEON, RL_CPU_NEON}, RL_Q8_0, part_q8_0, merge_parts},
+    {{"attn_decode_f16_neon", RL_NEON, RL_CPU_NEON},  RL_F16,  false, part_f16,  merge_parts},
+    {{"attn_decode_bf16_neon", RL_NEON, RL_CPU_NEON}, RL_BF16, false, part_bf16, merge_parts},
+    {{"attn_decode_q8_0_neon", RL_NEON, RL_CPU_NEON}, RL_Q8_0, false, part_q8_0, merge_parts},
 };
 const rl_attn_decode_table rl_attn_decode_neon = {rows, RL_COUNT(rows)};

@@ -68,8 +68,8 @@ static void merge_parts(float *restrict out, const float *restrict parts, const 
 }
 
 static const rl_attn_decode rows[] = {
-    {{"attn_decode_f16_scalar", RL_SCALAR, 0},  RL_F16,  part_f16,  merge_parts},
-    {{"attn_decode_bf16_scalar", RL_SCALAR, 0}, RL_BF16, part_bf16, merge_parts},
-    {{"attn_decode_q8_0_scalar", RL_SCALAR, 0}, RL_Q8_0, part_q8_0, merge_parts},
+    {{"attn_decode_f16_scalar", RL_SCALAR, 0},  RL_F16,  false, part_f16,  merge_parts},
+    {{"attn_decode_bf16_scalar", RL_SCALAR, 0}, RL_BF16, false, part_bf16, merge_parts},
+    {{"attn_decode_q8_0_scalar", RL_SCALAR, 0}, RL_Q8_0, false, part_q8_0, merge_parts},
 };
 const rl_attn_decode_table rl_attn_decode_scalar = {rows, RL_COUNT(rows)};

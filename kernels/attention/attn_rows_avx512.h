@@ -12,31 +12,24 @@ static inline __m512 rl_kv_scale16(const char *row, size_t i, rl_format format)
     return format == RL_Q8_0 ? rl_broadcast_f16(&rl_kv_block(row, i)->d) : _mm512_setzero_ps();
 }
 
+/* The integers of dimensions i to i + 15 of a row of q8_0, unscaled. */
+static inline __m512 rl_kv_ints16(const char *row, size_t i)
+{
+    const __m128i q = _mm_loadu_si128((const __m128i *)(rl_kv_block(row, i)->qs + i % RL_QK));
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(q));
+}
+
 /* Dimensions i to i + 15 of a row; i is a multiple of 16. */
 static inline __m512 rl_kv_load16(const char *row, size_t i, __m512 scale, rl_format format)
 {
     if (format == RL_F16) return rl_load_f16(row + 2 * i, 0xffff);
     if (format == RL_BF16) return rl_load_bf16(row + 2 * i, 0xffff);
-    const __m128i q = _mm_loadu_si128((const __m128i *)(rl_kv_block(row, i)->qs + i % RL_QK));
-    return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(q)), scale);
+    return _mm512_mul_ps(rl_kv_ints16(row, i), scale);
 }
 
-/* Dimensions i to i + 7 of one row beside those of another, and their scales. */
-static inline __m512 rl_kv_scale8_8(const char *a, const char *b, size_t i, rl_format format)
+/* Dimensions i to i + 7 of one row beside those of another: f16 or bf16. */
+static inline __m512 rl_kv_load8_8(const char *a, const char *b, size_t i, rl_format format)
 {
-    if (format != RL_Q8_0) return _mm512_setzero_ps();
-    const __m256 low = rl_broadcast_f16_256(&rl_kv_block(a, i)->d),
-                 high = rl_broadcast_f16_256(&rl_kv_block(b, i)->d);
-    return _mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
-}
-
-static inline __m512 rl_kv_load8_8(const char *a, const char *b, size_t i, __m512 scale, rl_format format)
-{
-    if (format == RL_Q8_0) {
-        const __m128i low = _mm_loadl_epi64((const __m128i *)(rl_kv_block(a, i)->qs + i % RL_QK)),
-                      high = _mm_loadl_epi64((const __m128i *)(rl_kv_block(b, i)->qs + i % RL_QK));
-        return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_unpacklo_epi64(low, high))), scale);
-    }
     const __m256i low = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(a + 2 * i))),
                   both = _mm256_inserti128_si256(low, _mm_loadu_si128((const __m128i *)(b + 2 * i)), 1);
     if (format == RL_F16) return _mm512_cvtph_ps(both);

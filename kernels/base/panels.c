@@ -78,7 +78,31 @@ static inline void move_units(char *to, size_t to_step, const char *from, size_t
             memcpy(to, from, 4);
         else
             memcpy(to, from, 2);
-    memcpy(to, from, bytes);
+    if (bytes > 0) memcpy(to, from, bytes);
+}
+
+/* `count` units of a block of all the panel's rows. What the loader waits for: constants where it is called, so that
+ * a unit is a load and a store, and of a line of the panel every store finds the line in the cache. */
+static inline __attribute__((always_inline)) void spread(char *restrict to, const char *restrict from,
+                                                         size_t row_bytes, size_t unit, size_t count)
+{
+    for (size_t r = 0; r < RL_PANEL_ROWS; r++, to += unit, from += row_bytes)
+        for (size_t i = 0; i < count; i++) memcpy(to + i * RL_PANEL_ROWS * unit, from + i * unit, unit);
+}
+
+/* The same for any field: the short ones, whose loop would cost more than what it moves, by their length. */
+static void spread_field(char *to, const char *from, size_t row_bytes, const field *x)
+{
+    if (x->unit == 2 && x->count == 1)
+        spread(to, from, row_bytes, 2, 1);
+    else if (x->unit == 2)
+        spread(to, from, row_bytes, 2, x->count);
+    else if (x->count == 4)
+        spread(to, from, row_bytes, 4, 4);
+    else if (x->count == 8)
+        spread(to, from, row_bytes, 4, 8);
+    else
+        spread(to, from, row_bytes, 4, x->count);
 }
 
 void rl_panel_pack(void *restrict panel, const void *restrict rows, rl_format f, size_t n, size_t cols)
@@ -91,9 +115,13 @@ void rl_panel_pack(void *restrict panel, const void *restrict rows, rl_format f,
         const size_t bytes = row_bytes - b * p.bytes < p.bytes ? row_bytes - b * p.bytes : p.bytes;
         for (const field *x = p.fields; x < p.fields + 2; x++) {
             char *to = field_at(panel, &p, x, b);
+            const char *from = (const char *)rows + b * p.bytes + x->offset;
+            if (n == RL_PANEL_ROWS && bytes == p.bytes) {
+                spread_field(to, from, row_bytes, x);
+                continue;
+            }
             for (size_t r = 0; r < n; r++)
-                move_units(to + r * x->unit, RL_PANEL_ROWS * x->unit,
-                           (const char *)rows + r * row_bytes + b * p.bytes + x->offset, x->unit, x->unit,
+                move_units(to + r * x->unit, RL_PANEL_ROWS * x->unit, from + r * row_bytes, x->unit, x->unit,
                            field_bytes(x, bytes));
         }
     }
