@@ -33,12 +33,14 @@
  *                  every section is encoded on its own, with a U+2581 before it. `normalized` pieces are looked for
  *                  after that, in the section as it stands with its U+2581, and no U+2581 comes after them.
  *                  Where special pieces are not asked for, they hide no user-defined one that overlaps them (with
- *                  encode_special_tokens, theirs do). Stray bytes as SentencePiece has them (its own strings cannot have any)
+ *                  encode_special_tokens, theirs do). Stray bytes as SentencePiece has them (its
+ *                  own strings cannot have any)
  *   SENTENCEPIECE  user-defined pieces as point 2 below has it; RL_ENCODE_SPECIAL is an error, for it never does that
  *   LLAMA_CPP      as HF, but the longest piece is looked for first in all of the text, then the next, and
  *                  `normalized` says nothing; a byte that begins no character takes as many bytes with it as its
- *                  first four bits announce (C, D: 2, E: 3, F: 4), and each gives its byte piece. (It also merges
- *                  to control and byte pieces, where a vocabulary has the halves; Llama's has none) */
+ *                  first four bits announce (C, D: 2, E: 3, F: 4), and each gives its byte piece. (llama.cpp
+ *                  itself merges to control pieces, too, where a vocabulary has the halves of one, as Llama's has not,
+ *                  and leaves unused pieces whole; here neither happens) */
 typedef enum { RL_MODE_HF, RL_MODE_SENTENCEPIECE, RL_MODE_LLAMA_CPP } rl_tokenizer_mode;
 
 /* The numbers are those of SentencePiece's model and of tokenizer.ggml.token_type. */
