@@ -42,13 +42,13 @@ static int setup(void **state)
             snprintf(f->texts[i], sizeof f->texts[i], "<0x%02X>", (uint8_t)(i - 3));
         else
             snprintf(f->texts[i], sizeof f->texts[i], "%s%u", i < 3 ? "<" : "p", i);
-        f->pieces[i] = (rl_piece){f->texts[i], (uint32_t)strlen(f->texts[i]),
-                                  i < FIRST_NORMAL ? 0 : -(float)(i - FIRST_NORMAL),
-                                  i == 0             ? RL_PIECE_UNKNOWN
-                                  : i < 3            ? RL_PIECE_CONTROL
-                                  : i < FIRST_NORMAL ? RL_PIECE_BYTE
-                                                     : RL_PIECE_NORMAL,
-                                  false};
+        f->pieces[i] = (rl_piece){.text = f->texts[i],
+                                  .bytes = (uint32_t)strlen(f->texts[i]),
+                                  .score = i < FIRST_NORMAL ? 0 : -(float)(i - FIRST_NORMAL),
+                                  .type = i == 0             ? RL_PIECE_UNKNOWN
+                                          : i < 3            ? RL_PIECE_CONTROL
+                                          : i < FIRST_NORMAL ? RL_PIECE_BYTE
+                                                             : RL_PIECE_NORMAL};
     }
     f->vocab = (rl_vocab){.pieces = f->pieces,
                           .n = N_PIECES,
