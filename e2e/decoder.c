@@ -434,7 +434,7 @@ static void place(rl_decoder *d, arena *a)
     }
     d->own_norm = take(a, ranks, c->n_embd * sizeof(float));
     /* All ranks together have one token's parts of all heads; a rank by itself those of one head, or a prompt's tile. */
-    const size_t all = rl_attn_scratch_bytes(&shape, n_ctx), head = all / c->n_head_kv;
+    const size_t all = rl_attn_scratch_bytes(&shape, n_ctx, 0), head = all / c->n_head_kv;
     const size_t tile = rl_attn_prefill_scratch_bytes(&shape, d->tile), own = head > tile ? head : tile;
     d->scratch_floats = rl_round_up(own, RL_LINE) / sizeof(float);
     d->scratch = take(a, 1, all > ranks * own ? all : ranks * d->scratch_floats * sizeof(float));

@@ -24,7 +24,7 @@ typedef struct {
     size_t llc_bytes; /* of the last-level cache */
     const rl_attn_decode *kern;
     rl_attn_shape shape;
-    size_t n_ctx;
+    size_t n_ctx, tile;
     bool cold;
     /* made by setup */
     rl_ring kv;       /* keys of all heads, then values */
@@ -69,7 +69,7 @@ static rl_status setup(void *arg, rl_error *err)
     const size_t q = c->shape.n_head * c->shape.head_dim;
     c->q = rl_alloc(q * sizeof *c->q);
     c->out = rl_alloc(q * sizeof *c->out);
-    c->scratch = rl_alloc(rl_attn_scratch_bytes(&c->shape, c->n_ctx));
+    c->scratch = rl_alloc(rl_attn_scratch_bytes(&c->shape, c->n_ctx, c->tile));
     c->plain_out = rl_alloc(q * sizeof *c->plain_out);
     c->plain_scratch = rl_alloc(c->threads * rl_plain_attn_scratch_bytes(&c->plain));
     rl_status status = RL_OK;
@@ -95,6 +95,7 @@ static rl_attn_job job_of(const attn_case *c, const rl_attn_decode *kern, const 
         .v = kv + keys_bytes(c),
         .plane_bytes = plane_bytes(c),
         .n_ctx = c->n_ctx,
+        .tile = c->tile,
         .scratch = c->scratch,
         .out = c->out,
     };
@@ -163,16 +164,16 @@ static void run(rl_state *st)
                                 .kernel_ns = ns,
                                 .plain_ns = c->kern->base.isa == RL_SCALAR ? 0 : run_plain(st, c),
                                 .l2_diff = c->l2_diff,
-                                .scratch_ratio = (double)rl_attn_scratch_bytes(&c->shape, c->n_ctx) /
+                                .scratch_ratio = (double)rl_attn_scratch_bytes(&c->shape, c->n_ctx, c->tile) /
                                                  (double)(scores * sizeof(float)),
-                                .tile_tokens = RL_ATTN_PART,
+                                .tile_tokens = (double)(c->tile != 0 ? c->tile : RL_ATTN_PART),
                                 .l2_bytes_per_token = 2.0 * (double)keys_bytes(c),
                                 .isa = c->kern->base.isa,
                             });
 }
 
-static void add_case(rl_program *p, const rl_part *part, const rl_attn_decode *kern, size_t n_ctx, int cache,
-                     size_t threads)
+static void add_case(rl_program *p, const rl_part *part, const rl_attn_decode *kern, size_t n_ctx,
+                     size_t tile, int cache, size_t threads)
 {
     attn_case *c = rl_program_case(p, sizeof *c);
     char name[128], shape[64];
@@ -182,6 +183,7 @@ static void add_case(rl_program *p, const rl_part *part, const rl_attn_decode *k
         .kern = kern,
         .shape = {RL_TINYLLAMA_HEADS, RL_TINYLLAMA_KV_HEADS, RL_TINYLLAMA_HEAD_DIM, 0.125f},
         .n_ctx = n_ctx,
+        .tile = tile,
         .cold = cache == RL_COLD,
         .threads = threads,
     };
@@ -223,9 +225,18 @@ int main(int argc, char **argv)
 {
     rl_program p;
     int exit_code;
+    rl_flag flag = {"tile-tokens", "", "positions of a part, 1 to 65536 (default: 256, the decoder's own)",
+                    false};
     const rl_program_config config = {.family = "attn_decode",
-                                      .axes = RL_AXIS_ISA | RL_AXIS_CACHE | RL_AXIS_THREADS};
+                                      .axes = RL_AXIS_ISA | RL_AXIS_CACHE | RL_AXIS_THREADS,
+                                      .flags = &flag,
+                                      .n_flags = 1};
     if (!rl_program_open(&p, &config, argc, argv, &exit_code)) return exit_code;
+    size_t tile;
+    if (!rl_attn_flag_number(p.suite, &flag, RL_ATTN_TILE_MAX, &tile, &exit_code)) {
+        rl_suite_close(p.suite);
+        return exit_code;
+    }
     const rl_attn_decode *kern;
     for (size_t i = 0; (kern = rl_attn_decode_at(i)) != NULL; i++) {
         rl_part part;
@@ -234,7 +245,7 @@ int main(int argc, char **argv)
         for (size_t n = 0; n < RL_COUNT(contexts); n++)
             for (int cache = 0; cache < 2; cache++)
                 for (size_t t = 0; t < p.n_threads && p.cache[cache]; t++)
-                    add_case(&p, &part, kern, contexts[n], cache, p.threads[t]);
+                    add_case(&p, &part, kern, contexts[n], tile, cache, p.threads[t]);
     }
     return rl_program_run(&p);
 }

@@ -4,7 +4,9 @@
  * thread's share of the units, and with several threads the barrier that ends it. Operations are two for each
  * multiply-add of scores and of values that the mask leaves, so what a kernel computes beyond it counts for nothing.
  * plain_attn.h says what the columns are; the plain arm runs on every 16th token, and its time is scaled by their
- * part of the multiply-adds. Scalar kernels are slow: they run up to a context of 128. */
+ * part of the multiply-adds. Scalar kernels are slow: they run up to a context of 128. What lies beyond --ctx-max is
+ * no case at all: a prompt of 32768 is one layer's work for most of a minute, and there would be one for every
+ * format, tier and number of threads. */
 #include "attention/attn_prefill.h"
 #include "base/mem.h"
 #include "perf/barrier.h"
@@ -16,11 +18,10 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-static const size_t contexts[] = {128, 512, 2048, 8192};
-enum { SCALAR_CTX = 128, PLAIN_EVERY = 16, VERIFIED = 8, TILE_MAX = 65536 };
+static const size_t contexts[] = {128, 512, 2048, 8192, 16384, 32768};
+enum { SCALAR_CTX = 128, PLAIN_EVERY = 16, VERIFIED = 8 };
 
 typedef struct {
     const rl_attn_prefill *kern;
@@ -215,30 +216,23 @@ static void add_case(rl_program *p, const rl_part *part, const rl_attn_prefill *
                            });
 }
 
-/* The value of --tile-tokens; 0 for "", SIZE_MAX for what is none. */
-static size_t parse_tile(const char *text)
-{
-    char *end;
-    if (text[0] == '\0') return 0;
-    const unsigned long n = strtoul(text, &end, 10);
-    return text[0] >= '0' && text[0] <= '9' && *end == '\0' && n >= 1 && n <= TILE_MAX ? n : SIZE_MAX;
-}
-
 int main(int argc, char **argv)
 {
     rl_program p;
     int exit_code;
-    rl_flag tile = {"tile-tokens", "",
-                    "tokens of a query tile, 1 to 65536 (default: the kernels' own choice)", false};
-    const rl_program_config config = {
-        .family = "attn_prefill", .axes = RL_AXIS_ISA | RL_AXIS_THREADS, .flags = &tile, .n_flags = 1};
+    rl_flag flags[] = {
+        {"tile-tokens", "",     "tokens of a query tile, 1 to 65536 (default: the kernels' own choice)", false},
+        {"ctx-max",     "8192",
+         "longest context, up to 32768; each step takes four times as long as the one before",           false},
+    };
+    const rl_program_config config = {.family = "attn_prefill",
+                                      .axes = RL_AXIS_ISA | RL_AXIS_THREADS,
+                                      .flags = flags,
+                                      .n_flags = RL_COUNT(flags)};
     if (!rl_program_open(&p, &config, argc, argv, &exit_code)) return exit_code;
-    const size_t tile_tokens = parse_tile(tile.value);
-    if (tile_tokens == SIZE_MAX) {
-        char shown[64];
-        exit_code =
-            rl_suite_usage(p.suite, "--tile-tokens='%s': expected a number from 1 to %d",
-                           rl_printable(shown, sizeof shown, tile.value, strlen(tile.value)), TILE_MAX);
+    size_t tile, ctx_max;
+    if (!rl_attn_flag_number(p.suite, &flags[0], RL_ATTN_TILE_MAX, &tile, &exit_code) ||
+        !rl_attn_flag_number(p.suite, &flags[1], contexts[RL_COUNT(contexts) - 1], &ctx_max, &exit_code)) {
         rl_suite_close(p.suite);
         return exit_code;
     }
@@ -247,10 +241,10 @@ int main(int argc, char **argv)
         rl_part part;
         if (!rl_program_part(&p, &kern->base, &rl_attn_prefill_find(kern->kv_format, p.cpu)->base, &part))
             continue;
-        for (size_t n = 0; n < RL_COUNT(contexts); n++)
+        for (size_t n = 0; n < RL_COUNT(contexts) && contexts[n] <= ctx_max; n++)
             for (size_t t = 0; t < p.n_threads; t++)
                 if (kern->base.isa != RL_SCALAR || contexts[n] <= SCALAR_CTX)
-                    add_case(&p, &part, kern, contexts[n], tile_tokens, p.threads[t]);
+                    add_case(&p, &part, kern, contexts[n], tile, p.threads[t]);
     }
     return rl_program_run(&p);
 }

@@ -4,6 +4,8 @@
 #include "quant/quantize.h"
 #include "ring.h"
 
+#include <stdlib.h>
+
 /* One query head is all heads of a KV head that has no others. */
 static rl_attn_shape one_head(const rl_plain_attn *a)
 {
@@ -13,7 +15,7 @@ static rl_attn_shape one_head(const rl_plain_attn *a)
 size_t rl_plain_attn_scratch_bytes(const rl_plain_attn *a)
 {
     const rl_attn_shape shape = one_head(a);
-    return rl_attn_scratch_bytes(&shape, a->n_plane);
+    return rl_attn_scratch_bytes(&shape, a->n_plane, 0);
 }
 
 void rl_plain_attn_token(const rl_plain_attn *a, float *out, const float *q, const char *kv, size_t n_ctx,
@@ -59,6 +61,21 @@ void rl_attn_columns_set(rl_state *st, const rl_attn_columns *c)
     };
     for (size_t i = 0; i < RL_COUNT(same); i++)
         rl_state_counter(st, same[i].name, same[i].value, RL_COUNTER_AVG_THREADS);
+}
+
+bool rl_attn_flag_number(rl_suite *suite, const rl_flag *flag, size_t most, size_t *out, int *exit_code)
+{
+    char shown[64], *end;
+    *out = 0;
+    if (flag->value[0] == '\0') return true;
+    const unsigned long n = strtoul(flag->value, &end, 10);
+    if (flag->value[0] >= '0' && flag->value[0] <= '9' && *end == '\0' && n >= 1 && n <= most) {
+        *out = n;
+        return true;
+    }
+    *exit_code = rl_suite_usage(suite, "--%s='%s': expected a number from 1 to %zu", flag->name,
+                                rl_printable(shown, sizeof shown, flag->value, strlen(flag->value)), most);
+    return false;
 }
 
 void *rl_attn_make_kv(rl_format format, const rl_attn_shape *shape, size_t n_ctx, size_t *bytes)

@@ -45,6 +45,12 @@ typedef struct {
 
 void rl_attn_columns_set(rl_state *st, const rl_attn_columns *c);
 
+/* Tokens of a tile that --tile-tokens takes at most. */
+enum { RL_ATTN_TILE_MAX = 65536 };
+
+/* The value of a flag, from 1 to `most`; 0 for "". False, with the reason told, for what is no such number. */
+bool rl_attn_flag_number(rl_suite *suite, const rl_flag *flag, size_t most, size_t *out, int *exit_code);
+
 /* [n_head_kv][n_ctx][head_dim] seeded normal keys and the same of values as rows of `format`: what `bytes` says there
  * are of. NULL without memory; freed with rl_free. */
 void *rl_attn_make_kv(rl_format format, const rl_attn_shape *shape, size_t n_ctx, size_t *bytes);

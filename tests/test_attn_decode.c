@@ -304,7 +304,7 @@ static void drop_job(rl_attn_job *job)
 
 static void run_team(rl_attn_job *job, size_t ranks)
 {
-    util_guard scratch = util_guard_after(rl_attn_scratch_bytes(&job->shape, job->n_ctx));
+    util_guard scratch = util_guard_after(rl_attn_scratch_bytes(&job->shape, job->n_ctx, job->tile));
     job->scratch = scratch.data;
     for (size_t r = 0; r < ranks; r++) rl_attn_decode_parts(job, r, ranks);
     for (size_t r = 0; r < ranks; r++) rl_attn_decode_merge(job, r, ranks);
@@ -315,7 +315,7 @@ static void merged_parts_are_within_the_bound_of_the_whole(void **state)
 {
     (void)state;
     enum { HEADS = 2 };
-    static const size_t lengths[] = {1, 255, 256, 257, 512, 700};
+    static const size_t lengths[] = {1, 255, 256, 257, 512, 700, 1, 300, 513};
     static const pattern patterns[] = {RANDOM, RISING, FAR_APART};
     const uint32_t cpu = util_cpu();
     for (size_t l = 0; l < RL_COUNT(lengths); l++)
@@ -325,6 +325,8 @@ static void merged_parts_are_within_the_bound_of_the_whole(void **state)
             for (size_t i = 0; (kern = rl_attn_decode_at(i)) != NULL; i++) {
                 if (!takes(kern, &p, cpu)) continue;
                 rl_attn_job job = make_job(kern, &p, HEADS);
+                static const size_t tiles[] = {0, 1, 50, 100000};
+                job.tile = tiles[l % RL_COUNT(tiles)];
                 run_team(&job, 1);
                 for (size_t h = 0; h < HEADS; h++) compare(kern, &p, job.out + h * p.q.bytes / sizeof(float));
                 drop_job(&job);
@@ -352,7 +354,7 @@ static void any_number_of_ranks_gives_the_same_bits(void **state)
             assert_memory_equal(job.out, want, sizeof want);
         }
         memset(job.out, 0xff, sizeof want); /* each head by itself, with a head's share of scratch */
-        util_guard scratch = util_guard_after(rl_attn_scratch_bytes(&job.shape, N) / HEADS);
+        util_guard scratch = util_guard_after(rl_attn_scratch_bytes(&job.shape, N, 0) / HEADS);
         job.scratch = scratch.data;
         for (size_t h = 0; h < HEADS; h++) rl_attn_decode_head(&job, h);
         assert_memory_equal(job.out, want, sizeof want);

@@ -137,6 +137,14 @@ for bench; do
         ends 1 'cut.gguf' "$bench" --model=cut.gguf
     fi
     case $bench in */bench_attn_prefill)
+        for most in 0 32769 x; do ends 64 "ctx-max='$most': expected" "$@" --ctx-max=$most; done
+        ends 0 '' "$bench" --benchmark_list_tests
+        grep -q 'ctx:16384' out && fail "long prompts without --ctx-max: $(cat out)"
+        ends 0 '' "$bench" --benchmark_list_tests --ctx-max=32768
+        grep -q 'ctx:32768' out || fail "no long prompts with --ctx-max=32768: $(cat out)"
+        ;;
+    esac
+    case $bench in */bench_attn_*)
         for tile in 0 65537 -1 5x x; do ends 64 "tile-tokens='$tile': expected" "$@" --tile-tokens=$tile; done
         ends 0 '' "$@" --tile-tokens=5 --isa=best --benchmark_dry_run --benchmark_format=csv
         awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next } { print $column["tile_tokens"] }' out |

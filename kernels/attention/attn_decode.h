@@ -47,7 +47,6 @@ typedef struct {
 
 static inline size_t rl_attn_group(const rl_attn_shape *s) { return s->n_head / s->n_head_kv; }
 static inline size_t rl_attn_stride(size_t head_dim) { return rl_round_up(head_dim + 2, 16); }
-static inline size_t rl_attn_parts(size_t n_ctx) { return (n_ctx + RL_ATTN_PART - 1) / RL_ATTN_PART; }
 
 /* q: the group's query heads [group][head_dim]; k, v: the first position of the part in the KV head's planes. */
 typedef void rl_attn_part_fn(float *restrict part, const float *restrict q, const void *restrict k,
@@ -70,7 +69,7 @@ const rl_attn_decode *rl_attn_decode_at(size_t i);
 /* One token's attention as a team runs it: each rank takes its share of all (KV head, part) pairs, the ranks
  * meet at the caller's barrier, then each merges its share of the KV heads.
  *   k, v     the planes of all KV heads, `plane_bytes` apart
- *   scratch  rl_attn_scratch_bytes(shape, n_ctx), RL_LINE aligned, shared by all ranks
+ *   scratch  rl_attn_scratch_bytes(shape, n_ctx, tile), RL_LINE aligned, shared by all ranks
  * Phase 1 is rl_attn_decode_parts, phase 2 rl_attn_decode_merge; between them a barrier. */
 typedef struct {
     const rl_attn_decode *kernel;
@@ -79,11 +78,12 @@ typedef struct {
     const void *k, *v;
     size_t plane_bytes;
     size_t n_ctx; /* positions to attend to, the new token's own included */
+    size_t tile;  /* positions of a part, 0: RL_ATTN_PART, as everybody takes who wants everybody's bits */
     float *scratch;
     float *out;
 } rl_attn_job;
 
-size_t rl_attn_scratch_bytes(const rl_attn_shape *shape, size_t n_ctx);
+size_t rl_attn_scratch_bytes(const rl_attn_shape *shape, size_t n_ctx, size_t tile);
 void rl_attn_decode_parts(const rl_attn_job *job, size_t rank, size_t ranks);
 void rl_attn_decode_merge(const rl_attn_job *job, size_t rank, size_t ranks);
 
