@@ -34,7 +34,7 @@ static inline void group_close(const group *g, float *y, size_t first, size_t m)
 static inline __attribute__((always_inline)) void prefetch_next_group(const char *w, size_t row_bytes,
                                                                       size_t bytes)
 {
-    rl_prefetch(w + ROWS * row_bytes, bytes);
+    rl_prefetch_far(w + ROWS * row_bytes, bytes);
 }
 
 /* ---- f32, f16, bf16 ---- */

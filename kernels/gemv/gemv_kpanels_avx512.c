@@ -69,7 +69,7 @@ static inline __m512i line(const block *b, size_t i) { return rl_line(b->lines, 
 
 static inline __attribute__((always_inline)) void ask(const block *b, size_t part)
 {
-    rl_prefetch(b->ahead + b->part_bytes * part, b->part_bytes);
+    rl_prefetch_far(b->ahead + b->part_bytes * part, b->part_bytes);
 }
 
 /* What a super-block adds to the rows' sums. */

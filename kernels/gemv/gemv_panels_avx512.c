@@ -91,7 +91,7 @@ typedef struct {
 static inline __attribute__((always_inline)) __m512
 add_block(__m512 sum, const char *halves, const char *quants, const rl_act_view *a, size_t b, blocks_of f)
 {
-    if (f.prefetch) rl_prefetch(quants + AHEAD, f.quants);
+    if (f.prefetch) rl_prefetch_far(quants + AHEAD, f.quants);
     const int32_t s = ((const int32_t *)a->s)[b];
     const __m512 dx = _mm512_set1_ps(a->d[b]);
     /* s fits a word of its lane, so that one madd multiplies it */
@@ -113,7 +113,7 @@ static inline __attribute__((always_inline)) void gemv_blocks(float *restrict y,
         __m512 sum = _mm512_setzero_ps();
         size_t b = 0;
         for (; b + group <= blocks; b += group, p += group_bytes) {
-            if (f.prefetch) rl_prefetch(p + AHEAD, RL_LINE);
+            if (f.prefetch) rl_prefetch_far(p + AHEAD, RL_LINE);
             for (size_t i = 0; i < group; i++)
                 sum = add_block(sum, p + RL_LINE / 2 * i, p + RL_LINE + f.quants * i, &a, b + i, f);
         }
