@@ -2,7 +2,8 @@
  * multiply-add bytes or bfloats, at the full width of a tier. They are the yardsticks that every percentage in the
  * project is of.
  *
- *   read     streams `bytes` bytes (a multiple of RL_PROBE_STEP, RL_LINE aligned) once and returns their XOR
+ *   read     streams `bytes` bytes (a multiple of RL_PROBE_STEP, RL_LINE aligned) once and returns their XOR; on x86 it
+ * asks for what comes RL_PROBE_AHEAD bytes later, as the kernels do, for plain loads do not keep every memory busy
  *   write    streams as many bytes out, storing `value`
  *   fma_f32, dot_i8, dot_bf16    run `steps` steps of independent multiply-adds in registers and return a value that
  * depends on all of them; one step is `ops_per_step` operations (a multiply-add counts two). dot_i8 is the
@@ -25,7 +26,7 @@ typedef enum {
     RL_PROBE_COUNT
 } rl_probe_kind;
 
-enum { RL_PROBE_STEP = 1024 };
+enum { RL_PROBE_STEP = 1024, RL_PROBE_AHEAD = 8192 };
 
 typedef uint64_t rl_probe_read_fn(const void *data, size_t bytes);
 typedef void rl_probe_write_fn(void *data, size_t bytes, uint64_t value);

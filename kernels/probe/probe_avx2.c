@@ -1,7 +1,6 @@
 /* probe_avx2.c - the yardsticks at 256 bits. */
+#include "base/x86_avx2.h"
 #include "probe/probe.h"
-
-#include <immintrin.h>
 
 #if !defined(__AVX2__) || !defined(__FMA__)
 #error "probe_avx2.c needs the flags of the avx2 tier"
@@ -18,8 +17,10 @@ static uint64_t read_ymm(const void *data, size_t bytes)
     const __m256i *p = data;
     __m256i x[8];
     for (size_t j = 0; j < 8; j++) x[j] = _mm256_setzero_si256();
-    for (size_t i = 0; i < bytes / sizeof *p; i += 8)
+    for (size_t i = 0; i < bytes / sizeof *p; i += 8) {
+        rl_prefetch_far((const char *)(p + i) + RL_PROBE_AHEAD, 8 * sizeof *p);
         for (size_t j = 0; j < 8; j++) x[j] = _mm256_xor_si256(x[j], _mm256_load_si256(p + i + j));
+    }
     for (size_t j = 1; j < 8; j++) x[0] = _mm256_xor_si256(x[0], x[j]);
     return fold(x[0]);
 }

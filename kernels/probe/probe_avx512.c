@@ -1,7 +1,6 @@
 /* probe_avx512.c - the yardsticks at 512 bits, with the VNNI byte dot product. */
+#include "base/x86_avx512.h"
 #include "probe/probe.h"
-
-#include <immintrin.h>
 
 #if !defined(__AVX512VNNI__)
 #error "probe_avx512.c needs the flags of the avx512 tier"
@@ -14,8 +13,10 @@ static uint64_t read_zmm(const void *data, size_t bytes)
     const __m512i *p = data;
     __m512i x[8];
     for (size_t j = 0; j < 8; j++) x[j] = _mm512_setzero_si512();
-    for (size_t i = 0; i < bytes / sizeof *p; i += 8)
+    for (size_t i = 0; i < bytes / sizeof *p; i += 8) {
+        rl_prefetch_far((const char *)(p + i) + RL_PROBE_AHEAD, 8 * sizeof *p);
         for (size_t j = 0; j < 8; j++) x[j] = _mm512_xor_si512(x[j], _mm512_load_si512(p + i + j));
+    }
     for (size_t j = 1; j < 8; j++) x[0] = _mm512_xor_si512(x[0], x[j]);
     return fold(x[0]);
 }
