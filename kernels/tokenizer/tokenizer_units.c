@@ -191,8 +191,9 @@ static void enter(rl_units *u, const char *text, size_t length, uint32_t id)
     memcpy(key, text, length);
     if (length <= 8) {
         uint32_t at = rl_unit_short_slot(u, key[0]);
-        while (u->shorts[at & u->shorts_mask].key != 0) at++;
-        u->shorts[at & u->shorts_mask] = (rl_unit_short){key[0], id, 0};
+        while (u->shorts[at & u->shorts_mask] != 0) at++;
+        u->shorts[at & u->shorts_mask] = key[0];
+        u->short_ids[at & u->shorts_mask] = (uint16_t)id;
     } else {
         uint32_t at = rl_unit_long_slot(u, key[0], key[1]);
         while (u->longs[at & u->longs_mask].low != 0) at++;
@@ -214,9 +215,10 @@ static bool index_known(rl_units *u, const rl_tokenizer *tok)
     const size_t longs = slots_for(n_long, &u->longs_shift, &u->longs_mask);
     u->shorts = rl_alloc(shorts * sizeof *u->shorts);
     u->longs = rl_alloc(longs * sizeof *u->longs);
-    if (u->shorts == NULL || u->longs == NULL) return false;
-    for (size_t i = 0; i < shorts; i++) u->shorts[i].id = RL_SYMBOL_NONE;
-    for (size_t i = 0; i < longs; i++) u->longs[i].id = RL_SYMBOL_NONE;
+    u->short_ids = rl_alloc(shorts * sizeof *u->short_ids);
+    if (u->shorts == NULL || u->short_ids == NULL || u->longs == NULL) return false;
+    memset(u->short_ids, 0xff, shorts * sizeof *u->short_ids);
+    for (size_t i = 0; i < longs; i++) u->longs[i].id = RL_UNIT_NONE;
     uint32_t ids[3 * RL_UNIT_KEY];
     uint64_t ignored = 0;
     for (uint32_t id = 0; id < tok->n; id++) {
@@ -303,6 +305,7 @@ void rl_units_close(rl_units *units)
 {
     if (units == NULL) return;
     rl_free(units->shorts);
+    rl_free(units->short_ids);
     rl_free(units->longs);
     rl_free(units->merges);
     rl_free(units);

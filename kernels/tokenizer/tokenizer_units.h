@@ -22,11 +22,6 @@ enum {
 /* Units as keys: their bytes in the text (a space is a space), then zeros. No unit but the single NUL, which is in no
  * table, ends with a zero, so the key tells the length. */
 typedef struct {
-    uint64_t key; /* 0: empty */
-    uint32_t id, unused;
-} rl_unit_short; /* up to 8 bytes */
-
-typedef struct {
     uint64_t low, high; /* low 0: empty */
     uint32_t id, unused;
 } rl_unit_long; /* 9 to 16 bytes */
@@ -41,7 +36,8 @@ typedef struct {
 } rl_unit_made;
 
 struct rl_units {
-    rl_unit_short *shorts; /* open addressing, all three */
+    uint64_t *shorts; /* keys of up to 8 bytes, 0: empty; open addressing, all three */
+    uint16_t *short_ids; /* apart, so that more keys share a line; NONE where the key is 0 */
     rl_unit_long *longs;
     rl_unit_merge *merges;
     unsigned shorts_shift, longs_shift, merges_shift; /* a hash's upper bits are the slot */
@@ -70,12 +66,12 @@ static inline uint32_t rl_unit_long_slot(const rl_units *u, uint64_t low, uint64
     return (uint32_t)((low ^ high * 0xd6e8feb86659fd93u) * RL_UNIT_HASH >> u->longs_shift);
 }
 
-/* The id of a unit that is a piece and merges to it; RL_SYMBOL_NONE: not known. `at` is the key's slot. */
+/* The id of a unit that is a piece and merges to it; RL_UNIT_NONE: not known. `at` is the key's slot. */
 static inline uint32_t rl_unit_find_short(const rl_units *u, uint32_t at, uint64_t key)
 {
     for (;; at++) {
-        const rl_unit_short *s = &u->shorts[at & u->shorts_mask];
-        if (s->key == key || s->key == 0) return s->id;
+        const uint64_t found = u->shorts[at & u->shorts_mask];
+        if (found == key || found == 0) return u->short_ids[at & u->shorts_mask];
     }
 }
 

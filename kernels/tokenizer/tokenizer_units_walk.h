@@ -166,7 +166,7 @@ static inline rl_unit_query rl_walk_ask(const rl_walk *w, const char *p, size_t 
 static inline uint32_t rl_walk_known(const rl_walk *w, size_t n, rl_unit_query q)
 {
     if (n <= 8) return rl_unit_find_short(w->u, q.slot, q.key.low);
-    return n <= RL_UNIT_KEY ? rl_unit_find_long(w->u, q.slot, q.key.low, q.key.high) : RL_SYMBOL_NONE;
+    return n <= RL_UNIT_KEY ? rl_unit_find_long(w->u, q.slot, q.key.low, q.key.high) : RL_UNIT_NONE;
 }
 
 /* The run of spaces that a unit begins with, the prefix among them, where the closed form holds for it; else 0. */
@@ -195,8 +195,8 @@ static __attribute__((noinline)) void rl_walk_other(rl_walk *w, const char *p, s
         return;
     }
     p += skip, n -= skip, room -= skip;
-    const uint32_t id = run > 0 ? rl_walk_known(w, n, rl_walk_ask(w, p, n, room)) : RL_SYMBOL_NONE;
-    if (id != RL_SYMBOL_NONE) {
+    const uint32_t id = run > 0 ? rl_walk_known(w, n, rl_walk_ask(w, p, n, room)) : RL_UNIT_NONE;
+    if (id != RL_UNIT_NONE) {
         rl_unit_put_run(w->u, &w->sink, run);
         rl_put_id(&w->sink, id);
         return;
@@ -210,7 +210,7 @@ static __attribute__((noinline)) void rl_walk_other(rl_walk *w, const char *p, s
 static inline void rl_walk_unit(rl_walk *w, const char *p, size_t n, size_t room, rl_unit_query q)
 {
     const uint32_t id = rl_walk_known(w, n, q);
-    if (id != RL_SYMBOL_NONE) {
+    if (id != RL_UNIT_NONE) {
         rl_put_id(&w->sink, id);
         w->work.known++;
     } else {
