@@ -166,14 +166,16 @@ static void every_kernel_is_within_its_bound_at_all_lengths(void **state)
     (void)state;
     static const size_t groups[] = {1, 2, 4, 8}, dims[] = {32, 64, 96, 128, 256};
     for (size_t g = 0; g < RL_COUNT(groups); g++)
-        for (size_t d = 0; d < RL_COUNT(dims); d++)
+        for (size_t d = 0; d < RL_COUNT(dims); d++) {
+            if (util_emulated() && (g + d) % 4 != 0) continue;
             for (size_t n = 1; n != 0; n = next_length(n)) check_all_kernels(groups[g], dims[d], n, RANDOM);
+        }
 }
 
 static void every_kernel_is_within_its_bound_for_any_group_and_head_dim(void **state)
 {
     (void)state;
-    for (size_t group = 1; group <= RL_ATTN_MAX_GROUP; group++)
+    for (size_t group = 1; group <= RL_ATTN_MAX_GROUP; group += util_emulated() ? 5 : 1)
         for (size_t dim = 32; dim <= RL_ATTN_MAX_DIM; dim += 32) check_all_kernels(group, dim, 19, RANDOM);
 }
 

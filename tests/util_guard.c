@@ -80,3 +80,5 @@ void util_note_skip(const char *what)
     }
     printf("skipped: %s\n", what);
 }
+
+bool util_emulated(void) { return getenv("RL_TEST_EMULATED") != NULL; }

@@ -42,6 +42,10 @@ float util_normal(util_rng *rng);   /* mean 0, variance 1, near enough to normal
  * names a tier this machine lacks. */
 uint32_t util_cpu(void);
 
+/* Whether an emulated processor runs this, some hundred times slower: what is looked for then are instructions that it
+ * lacks, and long loops over shapes may leave most of them out (RL_TEST_EMULATED in the environment). */
+bool util_emulated(void);
+
 /* Prints a note once per distinct text, so that what was not tested is said. */
 void util_note_skip(const char *what);
 
