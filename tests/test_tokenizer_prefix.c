@@ -63,7 +63,7 @@ static void kept_ids_are_those_from_scratch(void **state)
             n_bytes[t] = change(&v, &rng, texts[t], n_bytes[t]);
             const unsigned flags = util_plan_flags(v.vocab.mode, round / 3 + (util_below(&rng, 9) == 0));
             const uint32_t *got;
-            size_t n_want, n;
+            size_t n_want, n = 0;
             rl_error err;
             if (rl_tokenizer_encode(ctx, texts[t], n_bytes[t], flags, want, 16 * MOST, &n_want, &err) !=
                     RL_OK ||
