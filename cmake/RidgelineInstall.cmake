@@ -15,7 +15,8 @@ foreach(folder base quant gemv gemm attention ops probe tokenizer)
     PATTERN "*_avx2.h" EXCLUDE PATTERN "*_avx512.h" EXCLUDE PATTERN "*_neon.h" EXCLUDE
     PATTERN "attn_rows.h" EXCLUDE PATTERN "attn_prefill_tile.h" EXCLUDE PATTERN "gemv_term.h" EXCLUDE
     PATTERN "exp_poly.h" EXCLUDE PATTERN "kfit.h" EXCLUDE
-    PATTERN "tokenizer_tables.h" EXCLUDE PATTERN "utf8.h" EXCLUDE)
+    PATTERN "tokenizer_tables.h" EXCLUDE PATTERN "tokenizer_units*.h" EXCLUDE
+    PATTERN "tokenizer_plan.h" EXCLUDE PATTERN "tokenizer_finder.h" EXCLUDE PATTERN "utf8.h" EXCLUDE)
 endforeach()
 install(FILES kernels/registry.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ridgeline)
 install(FILES perf/barrier.h perf/bench.h perf/clock.h perf/counters.h perf/env.h perf/stats.h

@@ -11,6 +11,14 @@
 
 /* ---- across the lanes, always by the same tree ---- */
 
+/* All bits of a vector in 64, by exclusive or. */
+static inline uint64_t rl_fold_bits(__m512i v)
+{
+    const __m256i y = _mm256_xor_si256(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+    const __m128i x = _mm_xor_si128(_mm256_castsi256_si128(y), _mm256_extracti128_si256(y, 1));
+    return (uint64_t)_mm_cvtsi128_si64(x) ^ (uint64_t)_mm_extract_epi64(x, 1);
+}
+
 static inline float rl_sum_ps(__m512 v)
 {
     return rl_sum_ps256(_mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)));

@@ -6,8 +6,6 @@
 #error "probe_avx512.c needs the flags of the avx512 tier"
 #endif
 
-static uint64_t fold(__m512i x) { return (uint64_t)_mm512_reduce_add_epi64(x); }
-
 static uint64_t read_zmm(const void *data, size_t bytes)
 {
     const __m512i *p = data;
@@ -18,7 +16,7 @@ static uint64_t read_zmm(const void *data, size_t bytes)
         for (size_t j = 0; j < 8; j++) x[j] = _mm512_xor_si512(x[j], _mm512_load_si512(p + i + j));
     }
     for (size_t j = 1; j < 8; j++) x[0] = _mm512_xor_si512(x[0], x[j]);
-    return fold(x[0]);
+    return rl_fold_bits(x[0]);
 }
 
 static void write_zmm(void *data, size_t bytes, uint64_t value)
@@ -37,7 +35,7 @@ static uint64_t fma_f32(uint64_t steps)
     for (uint64_t s = 0; s < steps; s++)
         for (size_t j = 0; j < 12; j++) x[j] = _mm512_fmadd_ps(x[j], mul, add);
     for (size_t j = 1; j < 12; j++) x[0] = _mm512_xor_ps(x[0], x[j]);
-    return fold(_mm512_castps_si512(x[0]));
+    return rl_fold_bits(_mm512_castps_si512(x[0]));
 }
 
 static uint64_t dot_i8(uint64_t steps)
@@ -48,7 +46,7 @@ static uint64_t dot_i8(uint64_t steps)
     for (uint64_t s = 0; s < steps; s++)
         for (size_t j = 0; j < 12; j++) x[j] = _mm512_dpbusd_epi32(x[j], a, b);
     for (size_t j = 1; j < 12; j++) x[0] = _mm512_xor_si512(x[0], x[j]);
-    return fold(x[0]);
+    return rl_fold_bits(x[0]);
 }
 
 /* Without an instruction for bfloats, as in probe_avx2.c. */
@@ -66,7 +64,7 @@ static uint64_t dot_bf16(uint64_t steps)
             x[j] = _mm512_fmadd_ps(_mm512_castsi512_ps(_mm512_and_si512(pair, upper)), mul, x[j]);
         }
     for (size_t j = 1; j < 12; j++) x[0] = _mm512_xor_ps(x[0], x[j]);
-    return fold(_mm512_castps_si512(x[0]));
+    return rl_fold_bits(_mm512_castps_si512(x[0]));
 }
 
 static const rl_probe rows[] = {

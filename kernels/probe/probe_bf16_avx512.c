@@ -1,7 +1,6 @@
 /* probe_bf16_avx512.c - the multiply-add of bfloats at 512 bits, where the CPU has an instruction for it (AVX512_BF16). */
+#include "base/x86_avx512.h"
 #include "probe/probe.h"
-
-#include <immintrin.h>
 
 #if !defined(__AVX512BF16__)
 #error "probe_bf16_avx512.c needs the flags of the avx512 tier and bf16"
@@ -18,7 +17,7 @@ static uint64_t dot_bf16(uint64_t steps)
     for (uint64_t s = 0; s < steps; s++)
         for (size_t j = 0; j < 16; j++) x[j] = _mm512_dpbf16_ps(x[j], a, b);
     for (size_t j = 1; j < 16; j++) x[0] = _mm512_xor_ps(x[0], x[j]);
-    return (uint64_t)_mm512_reduce_add_epi64(_mm512_castps_si512(x[0]));
+    return rl_fold_bits(_mm512_castps_si512(x[0]));
 }
 
 static const rl_probe rows[] = {

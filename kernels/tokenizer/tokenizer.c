@@ -174,7 +174,7 @@ static rl_status mark_text(rl_tokenizer_ctx *ctx, const char *text, size_t n_byt
     if (!rl_plan_by_length(ctx->tok, flags) || !rl_plan_finds(ctx->tok, text, n_bytes, flags)) return RL_OK;
     if (n_bytes > ctx->n_marks) {
         size_t bytes;
-        const size_t n = n_bytes / 2 > ctx->n_marks ? n_bytes : 2 * ctx->n_marks;
+        const size_t twice = 2 * ctx->n_marks, n = n_bytes > twice ? n_bytes : twice;
         uint32_t *room = rl_mul_ok(n, sizeof *room, &bytes) ? rl_alloc(bytes) : NULL;
         if (room == NULL)
             return rl_fail(err, RL_ERR_MEMORY, "text of %zu bytes: no memory for marks of its special pieces", n_bytes);
