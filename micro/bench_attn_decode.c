@@ -21,7 +21,7 @@
 static const size_t contexts[] = {128, 512, 2048, 8192, 32768};
 
 typedef struct {
-    size_t llc_bytes; /* of the last-level cache */
+    size_t ring_bytes; /* of a ring of cold copies */
     const rl_attn_decode *kern;
     rl_attn_shape shape;
     size_t n_ctx, tile;
@@ -58,7 +58,7 @@ static rl_status fill_ring(const attn_case *c, rl_ring *ring, rl_format format, 
     size_t bytes;
     void *kv = rl_attn_make_kv(format, &c->shape, c->n_ctx, &bytes);
     if (kv == NULL) return rl_fail(err, RL_ERR_MEMORY, "out of memory for a context of %zu", c->n_ctx);
-    const rl_status status = rl_ring_fill(ring, c->llc_bytes, c->cold, kv, bytes, err);
+    const rl_status status = rl_ring_fill(ring, c->ring_bytes, c->cold, kv, bytes, err);
     rl_free(kv);
     return status;
 }
@@ -179,7 +179,7 @@ static void add_case(rl_program *p, const rl_part *part, const rl_attn_decode *k
     char name[128], shape[64];
     if (c == NULL) return;
     *c = (attn_case){
-        .llc_bytes = p->llc_bytes,
+        .ring_bytes = p->ring_bytes,
         .kern = kern,
         .shape = {RL_TINYLLAMA_HEADS, RL_TINYLLAMA_KV_HEADS, RL_TINYLLAMA_HEAD_DIM, 0.125f},
         .n_ctx = n_ctx,

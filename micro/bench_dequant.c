@@ -18,7 +18,7 @@
 enum { ELEMS = 2048, COLD_ROWS = 512 };
 
 typedef struct {
-    size_t llc_bytes; /* of the last-level cache */
+    size_t ring_bytes; /* of a ring of cold copies */
     const rl_dequant *kern;
     bool cold;
     size_t rows; /* of a copy; one iteration takes them all */
@@ -49,7 +49,7 @@ static rl_status setup(void *arg, rl_error *err)
     rl_fill_normal(c->y, ELEMS, 0.02f, 1);
     rl_quantize_find(c->kern->format, 0)->run(w, c->y, ELEMS);
     for (size_t r = 1; r < c->rows; r++) memcpy(w + r * row_bytes, w, row_bytes);
-    const rl_status status = rl_ring_fill(&c->blocks, c->llc_bytes, c->cold, w, c->rows * row_bytes, err);
+    const rl_status status = rl_ring_fill(&c->blocks, c->ring_bytes, c->cold, w, c->rows * row_bytes, err);
     rl_free(w);
     if (status != RL_OK) teardown(c);
     return status;
@@ -90,7 +90,7 @@ static void add_case(rl_program *p, const rl_part *part, const rl_dequant *kern,
     char name[128], reference[128];
     const char *format = rl_format_name(kern->format);
     if (c == NULL) return;
-    *c = (dequant_case){.llc_bytes = p->llc_bytes,
+    *c = (dequant_case){.ring_bytes = p->ring_bytes,
                         .kern = kern,
                         .cold = cache == RL_COLD,
                         .rows = cache == RL_COLD ? COLD_ROWS : 1};

@@ -19,7 +19,7 @@
 enum { ROW_UNIT = 2 * RL_PANEL_ROWS, FEW_TOKENS = 8 };
 
 typedef struct {
-    size_t llc_bytes; /* of the last-level cache */
+    size_t ring_bytes; /* of a ring of cold copies */
     const rl_gemm *kern;
     rl_matrix w; /* without its data, of which there are several */
     size_t n;
@@ -50,7 +50,7 @@ static rl_status setup(void *arg, rl_error *err)
     if (c->x == NULL || c->y == NULL)
         status = rl_fail(err, RL_ERR_MEMORY, "out of memory for %zux%zu and %zu tokens", c->w.rows, c->w.cols,
                          c->n);
-    if (status == RL_OK) status = rl_made_weights_open(&c->weights, &c->w, c->llc_bytes, true, err);
+    if (status == RL_OK) status = rl_made_weights_open(&c->weights, &c->w, c->ring_bytes, true, err);
     if (status != RL_OK) teardown(c);
     return status;
 }
@@ -91,7 +91,7 @@ static void add_case(rl_program *p, const rl_part *part, const rl_gemm *kern, co
     const char *format = rl_format_name(kern->format);
     if (c == NULL) return;
     *c = (gemm_case){
-        .llc_bytes = p->llc_bytes,
+        .ring_bytes = p->ring_bytes,
         .kern = kern,
         .w = {kern->format, kern->layout, shape->m, shape->k, NULL},
         .n = n

@@ -18,7 +18,7 @@
 #include <string.h>
 
 typedef struct {
-    size_t llc_bytes; /* of the last-level cache */
+    size_t ring_bytes; /* of a ring of cold copies */
     const rl_gemv *kern;
     rl_matrix w; /* without its data, of which there are several */
     bool cold;
@@ -46,7 +46,7 @@ static rl_status setup(void *arg, rl_error *err)
     rl_status status = RL_OK;
     if (c->x == NULL || c->y == NULL)
         status = rl_fail(err, RL_ERR_MEMORY, "out of memory for %zux%zu", c->w.rows, c->w.cols);
-    if (status == RL_OK) status = rl_made_weights_open(&c->weights, &c->w, c->llc_bytes, c->cold, err);
+    if (status == RL_OK) status = rl_made_weights_open(&c->weights, &c->w, c->ring_bytes, c->cold, err);
     if (status != RL_OK) teardown(c);
     return status;
 }
@@ -86,7 +86,7 @@ static void add_case(rl_program *p, const rl_part *part, const rl_gemv *kern, co
     char name[128], reference[128], label[96];
     const char *format = rl_format_name(kern->format);
     if (c == NULL) return;
-    *c = (gemv_case){.llc_bytes = p->llc_bytes, .kern = kern, .w = w, .cold = cache == RL_COLD};
+    *c = (gemv_case){.ring_bytes = p->ring_bytes, .kern = kern, .w = w, .cold = cache == RL_COLD};
     snprintf(name, sizeof name, "%s/%s/%s/%zux%zu/%s", kern->layout == RL_PANELS ? "gemv-packed" : "gemv",
              format, rl_isa_name(kern->base.isa), w.rows, w.cols, rl_cache_name[cache]);
     snprintf(reference, sizeof reference, "gemv/%s/scalar/%zux%zu/%s", format, w.rows, w.cols,

@@ -152,6 +152,7 @@ bool rl_program_open(rl_program *p, const rl_program_config *config, int argc, c
     }
     rl_env_read(&env, "");
     p->llc_bytes = rl_env_llc_bytes(&env) > 0 ? rl_env_llc_bytes(&env) : DEFAULT_LLC;
+    p->ring_bytes = rl_suite_is_dry(p->suite) ? 0 : 2 * p->llc_bytes;
     rl_suite_set_isa(p->suite, rl_isa_name(rl_cpu_best(p->cpu)));
     rl_yardsticks_add(p->suite, p->cpu, p->llc_bytes);
     return true;

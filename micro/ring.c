@@ -5,12 +5,12 @@
 
 #include <string.h>
 
-rl_status rl_ring_fill(rl_ring *ring, size_t llc_bytes, bool cold, const void *content, size_t bytes,
+rl_status rl_ring_fill(rl_ring *ring, size_t ring_bytes, bool cold, const void *content, size_t bytes,
                        rl_error *err)
 {
     ring->bytes = bytes;
     ring->stride = rl_round_up(bytes, RL_LINE);
-    ring->n = cold ? 2 * llc_bytes / ring->stride + 1 : 1;
+    ring->n = cold ? ring_bytes / ring->stride + 1 : 1;
     ring->mapped = ring->n * ring->stride;
     ring->data = rl_pages_alloc(ring->mapped);
     if (ring->data == NULL)

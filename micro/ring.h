@@ -12,13 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Copies of `bytes` bytes at `stride` apart: one (hot), or as many as make up twice the last-level cache (cold). */
+/* Copies of `bytes` bytes at `stride` apart: one (hot), or as many as make up rl_program.ring_bytes (cold). */
 typedef struct {
     char *data; /* owned; NULL when not filled */
     size_t bytes, stride, n, mapped;
 } rl_ring;
 
-rl_status rl_ring_fill(rl_ring *ring, size_t llc_bytes, bool cold, const void *content, size_t bytes,
+rl_status rl_ring_fill(rl_ring *ring, size_t ring_bytes, bool cold, const void *content, size_t bytes,
                        rl_error *err);
 void rl_ring_free(rl_ring *ring);
 

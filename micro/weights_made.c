@@ -36,7 +36,7 @@ static void fill_matrix(const rl_made_weights *made, char *data)
     }
 }
 
-rl_status rl_made_weights_open(rl_made_weights *made, const rl_matrix *like, size_t llc_bytes, bool cold,
+rl_status rl_made_weights_open(rl_made_weights *made, const rl_matrix *like, size_t ring_bytes, bool cold,
                                rl_error *err)
 {
     const size_t bytes = rl_matrix_bytes(like), row_bytes = rl_row_bytes(like->format, like->cols);
@@ -49,7 +49,7 @@ rl_status rl_made_weights_open(rl_made_weights *made, const rl_matrix *like, siz
     } else {
         make_rows(made, scratch);
         fill_matrix(made, data);
-        status = rl_ring_fill(&made->copies, llc_bytes, cold, data, bytes, err);
+        status = rl_ring_fill(&made->copies, ring_bytes, cold, data, bytes, err);
         made->w.data = made->copies.data;
     }
     rl_pages_free(data, bytes);

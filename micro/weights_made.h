@@ -18,7 +18,7 @@ typedef struct {
 
 /* Weights of the shape, format and layout of `like`, whose data is not looked at; one copy (hot), or a ring of them
  * (cold). Errors: RL_ERR_MEMORY, and nothing is left to free. */
-rl_status rl_made_weights_open(rl_made_weights *made, const rl_matrix *like, size_t llc_bytes, bool cold,
+rl_status rl_made_weights_open(rl_made_weights *made, const rl_matrix *like, size_t ring_bytes, bool cold,
                                rl_error *err);
 void rl_made_weights_close(rl_made_weights *made); /* zeroed ones, too */
 

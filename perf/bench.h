@@ -212,6 +212,9 @@ void rl_suite_context(rl_suite *s, const char *key, const char *value);
 /* The ISA path the program chose, a part of the machine's class. "none" otherwise. */
 void rl_suite_set_isa(rl_suite *s, const char *isa);
 
+/* Whether --benchmark_dry_run was given: no time will count. */
+bool rl_suite_is_dry(const rl_suite *s);
+
 /* Says "program: <message>" on stderr and returns RL_EXIT_USAGE: for values of its own flags a program refuses. */
 int rl_suite_usage(rl_suite *s, const char *fmt, ...) RL_PRINTF(2, 3);
 

@@ -257,6 +257,8 @@ void rl_suite_context(rl_suite *s, const char *key, const char *value)
     remember(s, rl_options_context(&s->options, key, strlen(key), value, strlen(value), &err), &err);
 }
 
+bool rl_suite_is_dry(const rl_suite *s) { return s->options.dry_run; }
+
 void rl_suite_set_isa(rl_suite *s, const char *isa) { rl_printable(s->isa, sizeof s->isa, isa, strlen(isa)); }
 
 static void complain(const rl_suite *s, const char *fmt, va_list ap)
