@@ -42,7 +42,7 @@ typedef struct {
     struct rl_program_case *cases; /* what rl_program_case gave, owned */
     bool lost;                     /* a case for want of memory */
     size_t llc_bytes;  /* of the last-level cache; a guess of 32 MiB where the machine does not tell */
-    size_t ring_bytes; /* of a ring of cold copies: twice llc_bytes; 0, which is one copy, in a dry run: no time counts */
+    size_t ring_bytes; /* of a ring of cold copies: twice llc_bytes; 0 (one copy) in a dry run, where no time counts */
 } rl_program;
 
 /* Opens the suite with the flags of the axes and of the program; registers the yardsticks "read", "write",
