@@ -120,6 +120,7 @@ static void within_bound(const rl_gemm *kern)
     check_shape(kern, 3, 3, 2048);
     check_shape(kern, 1, 1, 5632);
     check_shape(kern, 17, 9, rl_round_up(1056, block)); /* more tokens than a few, more columns than a step */
+    check_shape(kern, 17, 65, rl_round_up(1056, block)); /* whole tiles of tokens, and one more */
 }
 
 static void every_kernel_is_within_its_bound_at_all_tails(void **state)
@@ -131,15 +132,16 @@ static void every_kernel_is_within_its_bound_at_all_tails(void **state)
 static void not_overflowing(const rl_gemm *kern)
 {
     if (kern->act == RL_ACT_F32) return;
-    enum { M = 17, N = 6, K = 512 };
+    enum { M = 17, K = 512 };
     /* 0x80 is -128 for q8_0 and the scales of q6_K; 0xff and 0x00 are the ends of the packed formats */
     static const uint8_t ends[] = {0xff, 0x00, 0x80, 0x7f};
-    for (size_t i = 0; i < RL_COUNT(ends); i++) {
-        problem p = make_problem(kern, M, N, K, 3);
+    static const size_t tokens[] = {6, 64};
+    for (size_t i = 0; i < RL_COUNT(ends) * RL_COUNT(tokens); i++) {
+        problem p = make_problem(kern, M, tokens[i % 2], K, 3);
         util_guard_free(&p.w);
-        util_fill_weights_with(p.rows, kern->format, M * K, ends[i]);
+        util_fill_weights_with(p.rows, kern->format, M * K, ends[i / 2]);
         p.w = util_lay_out(p.rows, kern->format, kern->layout, M, K);
-        for (size_t t = 0; t < N; t++)
+        for (size_t t = 0; t < p.n; t++)
             util_fill_act_with((char *)p.x.data + t * p.x_stride, kern->act, K, t % 2 == 0 ? 127 : -127);
         run(&p);
         check_exact(&p);
@@ -157,7 +159,8 @@ static void nothing_overflows_at_the_extremes(void **state)
 static void alone_as_together(const rl_gemm *kern)
 {
     enum { M = 33 };
-    static const size_t tokens[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 129, 300};
+    static const size_t tokens[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10,  11,
+                                    12, 13, 14, 15, 16, 17, 24, 31, 64, 129, 300};
     const size_t k =
         3 * (rl_format_table[kern->format].block_elems == 1 ? 50 : rl_format_table[kern->format].block_elems);
     for (size_t i = 0; i < RL_COUNT(tokens); i++) {
@@ -194,7 +197,7 @@ static void as_single(const rl_gemm *kern)
 {
     if (kern->act == RL_ACT_F32) return; /* sums of floats have an order of their own */
     enum { M = 33 };
-    static const size_t tokens[] = {1, 2, 9};
+    static const size_t tokens[] = {1, 2, 9, 70};
     const rl_gemv *one = single(kern);
     const size_t k = rl_round_up(1056, rl_format_table[kern->format].block_elems);
     if (one == NULL) fail_msg("%s has no kernel for one token beside it", kern->base.name);
@@ -297,9 +300,9 @@ static void the_kernel_found_is_the_one_that_uses_most(void **state)
         const rl_gemm *found = rl_gemm_find(kern->format, kern->layout, rl_cpu_cap(cpu, kern->base.isa));
         if ((kern->base.needs & ~found->base.needs) != 0)
             fail_msg("%s is found, though %s runs here", found->base.name, kern->base.name);
-        const rl_gemm *plain = rl_gemm_find(kern->format, kern->layout, cpu & ~(uint32_t)RL_CPU_I8MM);
+        const rl_gemm *plain = rl_gemm_find(kern->format, kern->layout, cpu & ~(uint32_t)(RL_CPU_I8MM | RL_CPU_AMX));
         assert_non_null(plain);
-        assert_int_equal(plain->base.needs & RL_CPU_I8MM, 0);
+        assert_int_equal(plain->base.needs & (RL_CPU_I8MM | RL_CPU_AMX), 0);
     }
 }
 

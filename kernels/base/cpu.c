@@ -20,7 +20,7 @@ static const char *const isa_names[RL_ISA_COUNT] = {
 /* What a tier adds. Scalar adds nothing. */
 static const uint32_t isa_bits[RL_ISA_COUNT] = {
     [RL_AVX2] = RL_CPU_AVX2,
-    [RL_AVX512] = RL_CPU_AVX512 | RL_CPU_BF16 | RL_CPU_VBMI,
+    [RL_AVX512] = RL_CPU_AVX512 | RL_CPU_BF16 | RL_CPU_VBMI | RL_CPU_AMX,
     [RL_NEON] = RL_CPU_NEON | RL_CPU_I8MM | RL_CPU_BF16,
 };
 
@@ -33,6 +33,8 @@ static const uint32_t isa_key[RL_ISA_COUNT] = {
 
 #if defined(RL_X86)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static bool bit(uint32_t reg, unsigned n) { return (reg >> n & 1u) != 0; }
 
@@ -41,6 +43,13 @@ static uint64_t read_xcr0(void)
     uint32_t lo, hi;
     __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
     return (uint64_t)hi << 32 | lo;
+}
+
+/* Linux gives a process the 8 KB of the tile registers only when it asks (its Documentation/arch/x86/xstate.rst). */
+static bool may_use_tiles(void)
+{
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
 }
 
 uint32_t rl_cpu_detect(void)
@@ -64,6 +73,8 @@ uint32_t rl_cpu_detect(void)
         cpu |= RL_CPU_AVX512;
         if (bit(a71, 5)) cpu |= RL_CPU_BF16;
         if (bit(c7, 1)) cpu |= RL_CPU_VBMI;
+        bool tiles = (xcr0 & 0x60000) == 0x60000 && bit(d7, 24) && bit(d7, 25); /* AMX-TILE, AMX-INT8 */
+        if (tiles && may_use_tiles()) cpu |= RL_CPU_AMX;
     }
     return cpu;
 }

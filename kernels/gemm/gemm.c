@@ -3,6 +3,7 @@
 
 static const rl_gemm_table *const tables[] = {
 #if defined(RL_X86)
+    &rl_gemm_amx_avx512,
     &rl_gemm_avx512,
     &rl_gemm_avx2,
 #elif defined(RL_ARM64)

@@ -9,7 +9,7 @@
  * split threads on m, at multiples of RL_PANEL_ROWS (better of 2 * RL_PANEL_ROWS). A result depends neither on which
  * other rows or tokens are in the call nor on n; of quants, it is to the bit that of the same tier's kernel for one token
  * (gemv.h) on the same layout.
- * Precision: of each result as in gemv.h. Errors: none at run time. Scratch is on the stack, up to 44 KB. */
+ * Precision: of each result as in gemv.h. Errors: none at run time. Scratch is on the stack, up to 60 KB. */
 #ifndef RL_GEMM_H
 #define RL_GEMM_H
 
@@ -38,7 +38,7 @@ typedef struct {
     const rl_gemm *rows;
     size_t n;
 } rl_gemm_table;
-extern const rl_gemm_table rl_gemm_scalar, rl_gemm_avx2, rl_gemm_avx512;
+extern const rl_gemm_table rl_gemm_scalar, rl_gemm_avx2, rl_gemm_avx512, rl_gemm_amx_avx512;
 extern const rl_gemm_table rl_gemm_neon, rl_gemm_i8mm_neon;
 
 #endif

@@ -4,6 +4,7 @@
 static const rl_probe_table *const tables[] = {
 #if defined(RL_X86)
     &rl_probe_bf16_avx512,
+    &rl_probe_amx_avx512,
     &rl_probe_avx512,
     &rl_probe_avx2,
 #elif defined(RL_ARM64)

@@ -7,7 +7,7 @@
  *   write    streams as many bytes out, storing `value`
  *   fma_f32, dot_i8, dot_bf16    run `steps` steps of independent multiply-adds in registers and return a value that
  * depends on all of them; one step is `ops_per_step` operations (a multiply-add counts two). dot_i8 is the
- * instruction that the quantised kernels of the tier use (vpdpbusd, or vpmaddubsw + vpmaddwd; smmla or sdot). dot_bf16
+ * instruction that the quantised kernels of the tier use (tdpbssd or vpdpbusd, or vpmaddubsw + vpmaddwd; smmla or sdot). dot_bf16
  * is the instruction for pairs of bfloats (vdpbf16ps, bfmmla); where the CPU has none, what it takes in its stead: the
  * bfloats of one side are widened, and multiplied as floats. Errors: none. */
 #ifndef RL_PROBE_H
@@ -52,6 +52,6 @@ typedef struct {
     size_t n;
 } rl_probe_table;
 extern const rl_probe_table rl_probe_scalar, rl_probe_avx2, rl_probe_avx512, rl_probe_neon;
-extern const rl_probe_table rl_probe_bf16_avx512, rl_probe_bf16_neon, rl_probe_i8mm_neon;
+extern const rl_probe_table rl_probe_bf16_avx512, rl_probe_amx_avx512, rl_probe_bf16_neon, rl_probe_i8mm_neon;
 
 #endif
