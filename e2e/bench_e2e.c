@@ -6,8 +6,8 @@
  *            load_ms beside it is what comes before: opening the file and the decoder, which packs the weights
  * Timed with the decoder open and its weights packed, or with --no-pack in rows, which is part of the name;
  * tokens are fixed, so that every run does the same work. tg reads every weight once a token: its bytes are
- * those, a percentage of the read bandwidth measured around it. pp is a percentage of the peak of the byte
- * multiply-add; only its last token passes through the output matrix. The name has the tier that was asked
+ * those, a percentage of what reading as many over and over took around it (a cache may keep some). pp is a
+ * percentage of the peak of the byte multiply-add; only its last token passes through the output matrix. The name has the tier that was asked
  * for, isa and label have the tier and the kernel by which this decoder multiplies by most of the weights.
  * Verified: the logits of two tokens by the very decoder that is timed, with its threads, taken as the case
  * takes them, against those by the scalar kernels on one, from the file's rows. */
@@ -20,6 +20,7 @@
 #include "perf/stats.h"
 #include "program.h"
 #include "weights.h"
+#include "yardsticks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -278,8 +279,9 @@ static void add_case(rl_program *p, bench *b, const char *path, rl_isa tier, wha
             .isa = rl_isa_name(
                 rl_gemv_find(format, b->no_pack ? RL_ROWS : rl_weights_layout(format, cpu), cpu)->base.isa),
             .cache = "cold",
-            .bandwidth_yardstick = kind == GENERATE ? "read" : NULL,
+            .bandwidth_yardstick = kind == GENERATE ? "read_again" : NULL,
             .peak_yardstick = kind == PROMPT ? "dot_i8" : NULL,
+            .context_yardstick = kind == GENERATE ? "read" : NULL,
         });
 }
 
@@ -357,6 +359,7 @@ int main(int argc, char **argv)
         return exit_code;
     }
     b.open_ms += now_ms();
+    rl_yardsticks_add_again(p.suite, p.cpu, rl_llama_bytes_per_token(&b.model.llama));
     for (int tier = 0; tier < RL_ISA_COUNT; tier++)
         for (size_t t = 0; t < p.n_threads && rl_program_wants(&p, (rl_isa)tier); t++)
             add_cases(&p, &b, path, (rl_isa)tier, p.threads[t], &z);

@@ -8,4 +8,8 @@
 /* Registers "read", "write", "fma_f32", "dot_i8" and "dot_bf16" with the best kernels that `cpu` can run. */
 void rl_yardsticks_add(rl_suite *suite, uint32_t cpu, size_t llc_bytes);
 
+/* Registers "read_again": reading the same `bytes` bytes over and over, as a program does whose weights they are. Unlike
+ * "read" it may find some of them in a cache, as the weights may be. */
+void rl_yardsticks_add_again(rl_suite *suite, uint32_t cpu, size_t bytes);
+
 #endif

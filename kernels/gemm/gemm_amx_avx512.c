@@ -76,7 +76,7 @@ static inline void open_blocks(token_blocks *o, const tile *t, size_t n, bool mi
     do {                                                                                                     \
         if (b < blocks) {                                                                                    \
             RL_TILE_LOAD(X, t->q + 32 * b, t->x_stride);                                                     \
-            RL_TILE_LOAD(W, w->q[8 * b][h], PAIR * RL_LINE);                                                 \
+            RL_TILE_LOAD(W, w->q[8 * b][h], PAIR *RL_LINE);                                                  \
             _tile_zero(C);                                                                                   \
             _tile_dpbssd(C, X, W);                                                                           \
         }                                                                                                    \
@@ -117,7 +117,7 @@ static inline __attribute__((always_inline)) void tile_blocks(const tile *t, siz
             if (b < blocks + AGO) BLOCK(C2, C1, X0, W0);
             if (b < blocks + AGO) BLOCK(C3, C2, X1, W1);
         }
-        EACH_OF_16 if (i < n) *sums(t, i, h) = sum[i];
+        EACH_OF_16 if (i < n) * sums(t, i, h) = sum[i];
     }
 }
 
@@ -131,9 +131,9 @@ enum { K_LINES = K_STEP / 4 };
 /* Sixteen lines of each panel, from line j on, times the tokens in X0. */
 #define MULTIPLY_PAIR(j, C, D)                                                                               \
     do {                                                                                                     \
-        RL_TILE_LOAD(W0, w->q[j][0], PAIR * RL_LINE);                                                        \
+        RL_TILE_LOAD(W0, w->q[j][0], PAIR *RL_LINE);                                                         \
         _tile_dpbssd(C, X0, W0);                                                                             \
-        RL_TILE_LOAD(W1, w->q[j][1], PAIR * RL_LINE);                                                        \
+        RL_TILE_LOAD(W1, w->q[j][1], PAIR *RL_LINE);                                                         \
         _tile_dpbssd(D, X0, W1);                                                                             \
     } while (0)
 
@@ -166,8 +166,8 @@ typedef struct {
     float d[TILE];
 } token_sums;
 
-static inline __attribute__((always_inline)) void open_sums(token_sums *o, const tile *t, size_t n, size_t sub,
-                                                            bool minimum)
+static inline __attribute__((always_inline)) void open_sums(token_sums *o, const tile *t, size_t n,
+                                                            size_t sub, bool minimum)
 {
     for (size_t i = 0; i < n; i++) {
         o->d[i] = *(const float *)(t->d + i * t->x_stride);
@@ -315,8 +315,8 @@ static inline __attribute__((always_inline)) void scaled_k(step *s, size_t half,
 /* ---- the formats ---- */
 
 /* A prompt of fewer tokens than `least` is gemm_avx512.c's. */
-static void gemm_of(const plan *p, size_t least, float *y, size_t ldy, const void *w, const void *x, size_t x_stride,
-                          size_t m, size_t n, size_t k)
+static void gemm_of(const plan *p, size_t least, float *y, size_t ldy, const void *w, const void *x,
+                    size_t x_stride, size_t m, size_t n, size_t k)
 {
     if (n >= least) {
         gemm(p, y, ldy, w, x, x_stride, m, n, k);
@@ -328,12 +328,12 @@ static void gemm_of(const plan *p, size_t least, float *y, size_t ldy, const voi
             rl_gemm_avx512.rows[i].run(y, ldy, w, x, x_stride, m, n, k);
 }
 
-#define KERNEL(FORMAT, format, columns, least, some)                                                                \
+#define KERNEL(FORMAT, format, columns, least, some)                                                         \
     static void gemm_##format(float *restrict y, size_t ldy, const void *restrict w, const void *restrict x, \
                               size_t x_stride, size_t m, size_t n, size_t k)                                 \
     {                                                                                                        \
         static const plan p = {FORMAT, 0, columns, TOKENS, step_##some, unpack_##format, NULL, NULL};        \
-        gemm_of(&p, least, y, ldy, w, x, x_stride, m, n, k);                                                  \
+        gemm_of(&p, least, y, ldy, w, x, x_stride, m, n, k);                                                 \
     }
 
 #define BLOCK_KERNEL(FORMAT, format, offset, minimum, some, quants)                                          \

@@ -285,7 +285,7 @@ static void step_tokens(const plan *p, tile t, const char *x, size_t n, size_t k
     static void gemm_##format(float *restrict y, size_t ldy, const void *restrict w, const void *restrict x, \
                               size_t x_stride, size_t m, size_t n, size_t k)                                 \
     {                                                                                                        \
-        static const plan p = {FORMAT, offset, step, TOKENS, step_tokens, unpack_##format, tiles, few};                           \
+        static const plan p = {FORMAT, offset, step, TOKENS, step_tokens, unpack_##format, tiles, few};      \
         gemm(&p, y, ldy, w, x, x_stride, m, n, k);                                                           \
     }
 

@@ -82,8 +82,8 @@ static inline void pair_tokens(const plan *p, tile t, step *s, const char *x, si
 }
 
 /* All the rows, for so few tokens that their activations stay in the second cache. */
-static inline void gemm_tokens(const plan *p, float *y, size_t ldy, const char *w, const char *x, size_t x_stride,
-                        size_t m, size_t n, size_t k)
+static inline void gemm_tokens(const plan *p, float *y, size_t ldy, const char *w, const char *x,
+                               size_t x_stride, size_t m, size_t n, size_t k)
 {
     const size_t panel_bytes = rl_panel_bytes(p->format, k);
     step s;
@@ -102,8 +102,8 @@ static inline void gemm_tokens(const plan *p, float *y, size_t ldy, const char *
     }
 }
 
-static inline void gemm(const plan *p, float *y, size_t ldy, const void *w, const void *x, size_t x_stride, size_t m,
-                 size_t n, size_t k)
+static inline void gemm(const plan *p, float *y, size_t ldy, const void *w, const void *x, size_t x_stride,
+                        size_t m, size_t n, size_t k)
 {
     const size_t blocks = parts_of(n, p->tokens);
     for (size_t i = 0; i < blocks; i++) {

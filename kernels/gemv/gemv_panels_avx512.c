@@ -13,18 +13,19 @@
  * a bit each, and added by mask.
  *
  * Memory: lines are read one after another, in one stream, for that is what the hardware's prefetchers follow; two
- * panels at once share their broadcasts and are faster from the caches, but a quarter slower from memory. Where a loop
- * takes few instructions a line (q8_0, the floats), the core's own lookahead and those prefetchers suffice, and
- * prefetch instructions only take load slots. Nibbles take more, and there each block asks for what comes AHEAD bytes
- * later, past the end of the panel into the next, and past the matrix into whatever follows it: with luck the next
- * tensor, and a prefetch cannot fault.
+ * panels at once share their broadcasts and are faster from the caches, but a quarter slower from memory. Each block asks
+ * for what comes AHEAD bytes later, past the end of the panel into the next, and past the matrix into whatever follows
+ * it: with luck the next tensor, and a prefetch cannot fault. It is as far as a core gets while memory answers (15 to 40
+ * bytes a ns, some 100 ns). Further off the hardware's prefetchers do worse: on a Xeon they gave q4_0 12.8 GB/s at 8192
+ * bytes, 14.1 at 3072, and q8_0 12.4 without, 14.2 with. The floats' loops take so few instructions a line that the
+ * core's own lookahead and those prefetchers suffice.
  *
  * Every row is computed by the same instructions wherever it lies; the last panel's missing rows are computed and not
  * stored. */
 #include "base/panels_avx512.h"
 #include "gemv/gemv.h"
 
-enum { AHEAD = 8192 };
+enum { AHEAD = 3072 };
 
 /* A line for two uses. Left to itself GCC loads it in each of them, and loads are what is scarce. */
 static inline __m512i kept_line(const char *p, size_t i)
@@ -83,7 +84,6 @@ typedef struct {
     size_t quants; /* bytes of sixteen rows' quants of a block */
     bool minimum;  /* a line of halves is d and m of one block, and not d of two */
     int offset;    /* taken off every quant */
-    bool prefetch;
     dot_fn *dot;
 } blocks_of;
 
@@ -91,7 +91,7 @@ typedef struct {
 static inline __attribute__((always_inline)) __m512
 add_block(__m512 sum, const char *halves, const char *quants, const rl_act_view *a, size_t b, blocks_of f)
 {
-    if (f.prefetch) rl_prefetch_far(quants + AHEAD, f.quants);
+    rl_prefetch_far(quants + AHEAD, f.quants);
     const int32_t s = ((const int32_t *)a->s)[b];
     const __m512 dx = _mm512_set1_ps(a->d[b]);
     /* s fits a word of its lane, so that one madd multiplies it */
@@ -113,7 +113,7 @@ static inline __attribute__((always_inline)) void gemv_blocks(float *restrict y,
         __m512 sum = _mm512_setzero_ps();
         size_t b = 0;
         for (; b + group <= blocks; b += group, p += group_bytes) {
-            if (f.prefetch) rl_prefetch_far(p + AHEAD, RL_LINE);
+            rl_prefetch_far(p + AHEAD, RL_LINE);
             for (size_t i = 0; i < group; i++)
                 sum = add_block(sum, p + RL_LINE / 2 * i, p + RL_LINE + f.quants * i, &a, b + i, f);
         }
@@ -127,27 +127,27 @@ static inline __attribute__((always_inline)) void gemv_blocks(float *restrict y,
 
 static void gemv_q8_0(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_blocks(y, w, x, m, k, (blocks_of){8 * RL_LINE, false, 128, false, dot_q8_0});
+    gemv_blocks(y, w, x, m, k, (blocks_of){8 * RL_LINE, false, 128, dot_q8_0});
 }
 
 static void gemv_q4_0(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_blocks(y, w, x, m, k, (blocks_of){4 * RL_LINE, false, 8, true, dot_nibbles});
+    gemv_blocks(y, w, x, m, k, (blocks_of){4 * RL_LINE, false, 8, dot_nibbles});
 }
 
 static void gemv_q4_1(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_blocks(y, w, x, m, k, (blocks_of){4 * RL_LINE, true, 0, true, dot_nibbles});
+    gemv_blocks(y, w, x, m, k, (blocks_of){4 * RL_LINE, true, 0, dot_nibbles});
 }
 
 static void gemv_q5_0(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_blocks(y, w, x, m, k, (blocks_of){5 * RL_LINE, false, 16, true, dot_five_bits});
+    gemv_blocks(y, w, x, m, k, (blocks_of){5 * RL_LINE, false, 16, dot_five_bits});
 }
 
 static void gemv_q5_1(float *restrict y, const void *restrict w, const void *restrict x, size_t m, size_t k)
 {
-    gemv_blocks(y, w, x, m, k, (blocks_of){5 * RL_LINE, true, 0, true, dot_five_bits});
+    gemv_blocks(y, w, x, m, k, (blocks_of){5 * RL_LINE, true, 0, dot_five_bits});
 }
 
 /* ---- f32, f16, bf16: a column of sixteen rows times one activation, eight sums to hide the latency of the add ---- */

@@ -26,7 +26,7 @@ typedef enum {
     RL_PROBE_COUNT
 } rl_probe_kind;
 
-enum { RL_PROBE_STEP = 1024, RL_PROBE_AHEAD = 8192 };
+enum { RL_PROBE_STEP = 1024, RL_PROBE_AHEAD = 2048 };
 
 typedef uint64_t rl_probe_read_fn(const void *data, size_t bytes);
 typedef void rl_probe_write_fn(void *data, size_t bytes, uint64_t value);

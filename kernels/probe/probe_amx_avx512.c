@@ -23,8 +23,7 @@ static uint64_t dot_i8(uint64_t steps)
 #define ADD(tile)                                                                                            \
     do {                                                                                                     \
         RL_TILE_STORE(tile, sums, RL_LINE);                                                                  \
-        for (size_t i = 0; i < 16; i++)                                                                      \
-            all = _mm512_add_epi32(all, _mm512_load_si512(sums + 16 * i));                                   \
+        for (size_t i = 0; i < 16; i++) all = _mm512_add_epi32(all, _mm512_load_si512(sums + 16 * i));       \
     } while (0)
     ADD(0);
     ADD(1);
