@@ -10,7 +10,8 @@
  * percentage of the peak of the byte multiply-add; only its last token passes through the output matrix. The name has the tier that was asked
  * for, isa and label have the tier and the kernel by which this decoder multiplies by most of the weights.
  * Verified: the logits of two tokens by the very decoder that is timed, with its threads, taken as the case
- * takes them, against those by the scalar kernels on one, from the file's rows. */
+ * takes them, against those by the scalar kernels on one, from the file's rows. What kernels do only with many tokens
+ * at once is tests/test_gemm.c's and tests/test_decoder.c's to check. */
 #include "base/mem.h"
 #include "decoder.h"
 #include "gemv/gemv.h"

@@ -4,7 +4,8 @@
  * Timed: run() alone, on each thread's share of the rows, and with several threads the barrier that ends the product.
  * Weights come from a ring larger than the last-level cache, as a layer's do, packed for the kernel that reads them;
  * tokens are quantised before. Bytes are those of the weights, operations two a weight and token. Every case is a
- * percentage of the peak of the tier's multiply-add. A few tokens cost what it costs to read the weights, so they are
+ * percentage of the peak of the tier's multiply-add in vectors: by the tile unit (AMX) it may be more than all of it,
+ * and tile_i8 in the context is that one's. A few tokens cost what it costs to read the weights, so they are
  * also one of the read bandwidth; and only they have a scalar case to refer to, which takes seconds for a prompt. */
 #include "base/mem.h"
 #include "bench_gemm_lora.h"
@@ -99,7 +100,8 @@ static void add_case(rl_program *p, const rl_part *part, const rl_gemm *kern, co
     snprintf(name, sizeof name, "gemm/%s/%s/%zux%zu/n:%zu", format, rl_isa_name(kern->base.isa), shape->m,
              shape->k, n);
     snprintf(reference, sizeof reference, "gemm/%s/scalar/%zux%zu/n:%zu", format, shape->m, shape->k, n);
-    snprintf(label, sizeof label, "%s: %s", kern->base.name, shape->use);
+    const rl_gemm *doing = rl_gemm_doing(kern, n);
+    snprintf(label, sizeof label, "%s: %s", doing->base.name, shape->use);
     rl_suite_add(p->suite, &(rl_case){
                                .name = name,
                                .skip = part->skip,
@@ -119,7 +121,9 @@ static void add_case(rl_program *p, const rl_part *part, const rl_gemm *kern, co
                                .reference_only = part->reference_only,
                                .bandwidth_yardstick = few ? "read" : NULL,
                                .peak_yardstick = kern->act == RL_ACT_F32 ? "fma_f32" : "dot_i8",
-                               .context_yardstick = kern->format == RL_BF16 ? "dot_bf16" : NULL,
+                               .context_yardstick = kern->format == RL_BF16                 ? "dot_bf16"
+                                                    : (doing->base.needs & RL_CPU_AMX) != 0 ? "tile_i8"
+                                                                                            : NULL,
                            });
 }
 

@@ -1,13 +1,14 @@
-/* yardsticks.c - a buffer that no cache holds, and loops that live in registers. */
+/* yardsticks.c - buffers to read and write, and loops that live in registers. */
 #include "yardsticks.h"
 #include "base/mem.h"
 #include "perf/barrier.h"
 #include "probe/probe.h"
 
-/* One stretch of memory for both directions, made when first needed. A process has one suite, so one of these. */
+/* One stretch of memory for both directions, made when first needed. A process has one suite, so one that no cache holds,
+ * and one for reading again. */
 typedef struct {
-    const rl_probe *read, *write, *fma, *dot, *bf16;
-    char *data; /* owned */
+    const rl_probe *read, *write, *fma, *dot, *bf16, *tile; /* tile: or NULL */
+    char *data;                                             /* owned */
     size_t bytes;
     unsigned users;
 } yard;
@@ -60,7 +61,7 @@ static void write_memory(rl_state *st)
     }
 }
 
-/* Steps of an iteration, shared among the threads: a few microseconds each. */
+/* Steps of an iteration, shared among the threads: less than a millisecond. */
 enum { STEPS = 1 << 15 };
 
 static uint64_t share(const rl_state *st)
@@ -86,6 +87,12 @@ static void multiply_bfloats(rl_state *st)
     while (rl_state_next(st)) rl_keep_value(y->bf16->run.compute(share(st)));
 }
 
+static void multiply_tiles(rl_state *st)
+{
+    const yard *y = st->arg;
+    while (rl_state_next(st)) rl_keep_value(y->tile->run.compute(share(st)));
+}
+
 void rl_yardsticks_add(rl_suite *suite, uint32_t cpu, size_t llc_bytes)
 {
     static yard y;
@@ -95,6 +102,7 @@ void rl_yardsticks_add(rl_suite *suite, uint32_t cpu, size_t llc_bytes)
         .fma = rl_probe_find(RL_PROBE_FMA_F32, cpu),
         .dot = rl_probe_find(RL_PROBE_DOT_I8, cpu),
         .bf16 = rl_probe_find(RL_PROBE_DOT_BF16, cpu),
+        .tile = rl_probe_find(RL_PROBE_TILE_I8, cpu),
         .bytes = rl_round_up(4 * llc_bytes, 1 << 20),
     };
     const double bytes = (double)y.bytes;
@@ -106,7 +114,12 @@ void rl_yardsticks_add(rl_suite *suite, uint32_t cpu, size_t llc_bytes)
         {"dot_bf16", multiply_bfloats, &y, NULL,        NULL,         0,     STEPS * y.bf16->ops_per_step},
     };
     for (size_t i = 0; i < RL_COUNT(all); i++) rl_suite_add_yardstick(suite, &all[i]);
+    if (y.tile != NULL)
+        rl_suite_add_yardstick(suite, &(rl_yardstick){"tile_i8", multiply_tiles, &y, NULL, NULL, 0,
+                                                      STEPS * y.tile->ops_per_step});
 }
+
+enum { MOST_AGAIN = 1 << 30 }; /* of more a cache keeps nothing that matters */
 
 void rl_yardsticks_add_again(rl_suite *suite, uint32_t cpu, size_t bytes)
 {
@@ -114,7 +127,7 @@ void rl_yardsticks_add_again(rl_suite *suite, uint32_t cpu, size_t bytes)
     y = (yard){
         .read = rl_probe_find(RL_PROBE_READ, cpu),
         .write = rl_probe_find(RL_PROBE_WRITE, cpu),
-        .bytes = rl_round_up(bytes, 1 << 20),
+        .bytes = rl_round_up(bytes < MOST_AGAIN ? bytes : MOST_AGAIN, 1 << 20),
     };
     rl_suite_add_yardstick(
         suite, &(rl_yardstick){"read_again", read_memory, &y, open_buffer, close_buffer, (double)y.bytes, 0});

@@ -195,6 +195,27 @@ static void check_layouts(const rl_llama *model, const char *what, const uint32_
     free(want);
 }
 
+/* A prompt so long that kernels for many tokens take it. */
+static void check_long_prompt(const rl_llama *model, const char *what)
+{
+    enum { LONG = 70 };
+    const size_t n = model->config.n_vocab;
+    float *one_by_one = malloc(n * sizeof(float)), *at_once = malloc(n * sizeof(float));
+    uint32_t prompt[LONG];
+    rl_error err;
+    for (uint32_t i = 0; i < LONG; i++) prompt[i] = 259 + i * 397 % 31000;
+    rl_decoder *d = open_model(model, 2, LONG, false);
+    for (size_t i = 0; i < LONG; i++)
+        assert_int_equal(rl_decoder_eval(d, prompt + i, 1, one_by_one, false, &err), RL_OK);
+    rl_decoder_rewind(d, 0);
+    assert_int_equal(rl_decoder_eval(d, prompt, LONG, at_once, false, &err), RL_OK);
+    rl_decoder_close(d);
+    const double diff = rl_l2_diff(at_once, one_by_one, n);
+    if (!(diff <= 0.05)) fail_msg("%s: a prompt of %d tokens at once is off by %.3g", what, LONG, diff);
+    free(one_by_one);
+    free(at_once);
+}
+
 static void quantised_models_are_the_same_packed_and_with_any_threads(void **state)
 {
     static const char *const formats[] = {"q4_0", "q4_K_M", "q8_0", "f16"};
@@ -210,6 +231,7 @@ static void quantised_models_are_the_same_packed_and_with_any_threads(void **sta
             rl_gguf_open(&g, path, &err) != RL_OK || rl_llama_open(&model, g, &err) != RL_OK)
             fail_msg("%s", err.text);
         check_layouts(&model, formats[i], prompt, RL_COUNT(prompt));
+        check_long_prompt(&model, formats[i]);
         if (i < 2) check_threads(&model, formats[i], prompt, RL_COUNT(prompt), 4);
         rl_llama_close(&model);
         rl_gguf_close(g);

@@ -221,24 +221,30 @@ static void a_token_of_quants_has_the_result_of_the_kernel_for_one(void **state)
 }
 
 /* Wherever callers may cut the rows. */
-static void cut_as_whole(const rl_gemm *kern)
+static void cut_as_whole_of(const rl_gemm *kern, size_t n)
 {
-    enum { M = 75, N = 7 };
+    enum { M = 75 };
     const size_t k = 2 * RL_QK_K;
-    problem p = make_problem(kern, M, N, k, 5);
+    problem p = make_problem(kern, M, n, k, 5);
     const rl_matrix w = {kern->format, kern->layout, M, k, p.w.data};
-    float *part = rl_alloc(N * M * sizeof *part);
+    float *part = rl_alloc(n * M * sizeof *part);
     assert_non_null(part);
     run(&p);
     for (size_t cut = RL_PANEL_ROWS; cut < M; cut += RL_PANEL_ROWS) {
-        kern->run(part, M, p.w.data, p.x.data, p.x_stride, cut, N, k);
-        kern->run(part + cut, M, rl_matrix_row(&w, cut), p.x.data, p.x_stride, M - cut, N, k);
-        for (size_t t = 0; t < N; t++)
+        kern->run(part, M, p.w.data, p.x.data, p.x_stride, cut, n, k);
+        kern->run(part + cut, M, rl_matrix_row(&w, cut), p.x.data, p.x_stride, M - cut, n, k);
+        for (size_t t = 0; t < n; t++)
             if (memcmp(part + t * M, result(&p, t, 0), M * sizeof *part) != 0)
                 fail_msg("%s: token %zu differs when the rows are cut at %zu", kern->base.name, t, cut);
     }
     rl_free(part);
     free_problem(&p);
+}
+
+static void cut_as_whole(const rl_gemm *kern)
+{
+    cut_as_whole_of(kern, 7);
+    cut_as_whole_of(kern, 70);
 }
 
 static void a_row_does_not_depend_on_the_cut(void **state)
@@ -248,16 +254,15 @@ static void a_row_does_not_depend_on_the_cut(void **state)
 }
 
 /* A void block (base/act.h) makes its own token NaN, and no other. */
-static void void_alone(const rl_gemm *kern)
+static void void_alone_of(const rl_gemm *kern, size_t n)
 {
-    if (kern->act == RL_ACT_F32) return;
-    enum { M = 20, N = 5, VOID = 2 };
+    enum { M = 20, VOID = 2 };
     const size_t k = 2 * RL_QK_K;
-    problem p = make_problem(kern, M, N, k, 6), q = make_problem(kern, M, N, k, 6);
+    problem p = make_problem(kern, M, n, k, 6), q = make_problem(kern, M, n, k, 6);
     rl_act_void(kern->act, (char *)p.x.data + VOID * p.x_stride, k, 1);
     run(&p);
     run(&q);
-    for (size_t t = 0; t < N; t++)
+    for (size_t t = 0; t < n; t++)
         for (size_t r = 0; r < M; r++)
             if (t == VOID ? !isnan(*result(&p, t, r))
                           : rl_f32_to_bits(*result(&p, t, r)) != rl_f32_to_bits(*result(&q, t, r)))
@@ -265,6 +270,13 @@ static void void_alone(const rl_gemm *kern)
                          (double)*result(&p, t, r), VOID);
     free_problem(&q);
     free_problem(&p);
+}
+
+static void void_alone(const rl_gemm *kern)
+{
+    if (kern->act == RL_ACT_F32) return;
+    void_alone_of(kern, 5);
+    void_alone_of(kern, 70);
 }
 
 static void a_void_block_makes_its_token_nan_and_no_other(void **state)
@@ -300,7 +312,8 @@ static void the_kernel_found_is_the_one_that_uses_most(void **state)
         const rl_gemm *found = rl_gemm_find(kern->format, kern->layout, rl_cpu_cap(cpu, kern->base.isa));
         if ((kern->base.needs & ~found->base.needs) != 0)
             fail_msg("%s is found, though %s runs here", found->base.name, kern->base.name);
-        const rl_gemm *plain = rl_gemm_find(kern->format, kern->layout, cpu & ~(uint32_t)(RL_CPU_I8MM | RL_CPU_AMX));
+        const rl_gemm *plain =
+            rl_gemm_find(kern->format, kern->layout, cpu & ~(uint32_t)(RL_CPU_I8MM | RL_CPU_AMX));
         assert_non_null(plain);
         assert_int_equal(plain->base.needs & (RL_CPU_I8MM | RL_CPU_AMX), 0);
     }

@@ -43,6 +43,9 @@ static void rows_name_their_kernel_by_family_format_and_tier(void **state)
         {"",                                           NULL                                       },
     };
     rl_pool pool = {0};
+#if defined(RL_X86) /* not the one beside it that needs more than the tier */
+    assert_string_equal(rl_locate_row("gemm/q4_0/avx512/5632x2048/n:8", &pool), "kernels/gemm/gemm_avx512.c");
+#endif
     for (size_t i = 0; i < RL_COUNT(cases); i++) {
         const char *file = rl_locate_row(cases[i].row, &pool);
         if (cases[i].file == NULL ? file != NULL : file == NULL || strcmp(file, cases[i].file) != 0)

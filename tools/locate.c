@@ -94,8 +94,10 @@ static bool measures(const char *benchmark, const rl_registry_row *row)
 
 const char *rl_locate_row(const char *benchmark, rl_pool *pool)
 {
-    rl_registry_row row;
+    rl_registry_row row, plainest = {0}; /* of those that differ by what a CPU needs beyond the tier */
     for (size_t i = 0; (row = rl_registry_at(i)).kernel != NULL; i++)
-        if (measures(benchmark, &row)) return rl_locate_kernel(&row, pool);
-    return NULL;
+        if (measures(benchmark, &row) &&
+            (plainest.kernel == NULL || row.kernel->needs < plainest.kernel->needs))
+            plainest = row;
+    return plainest.kernel != NULL ? rl_locate_kernel(&plainest, pool) : NULL;
 }

@@ -36,6 +36,7 @@ static inline void rl_tiles_take(const rl_tiles *tiles)
 {
     RL_AMX_BARRIER();
     _tile_loadconfig(tiles);
+    RL_AMX_BARRIER();
 }
 
 static inline void rl_tiles_release(void) { _tile_release(); }
@@ -45,6 +46,7 @@ static inline void rl_tiles_release(void) { _tile_release(); }
     do {                                                                                                     \
         RL_AMX_BARRIER();                                                                                    \
         _tile_loadd(tile, from, stride);                                                                     \
+        RL_AMX_BARRIER();                                                                                    \
     } while (0)
 #define RL_TILE_STORE(tile, to, stride)                                                                      \
     do {                                                                                                     \

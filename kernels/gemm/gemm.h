@@ -9,7 +9,7 @@
  * split threads on m, at multiples of RL_PANEL_ROWS (better of 2 * RL_PANEL_ROWS). A result depends neither on which
  * other rows or tokens are in the call nor on n; of quants, it is to the bit that of the same tier's kernel for one token
  * (gemv.h) on the same layout.
- * Precision: of each result as in gemv.h. Errors: none at run time. Scratch is on the stack, up to 60 KB. */
+ * Precision: of each result as in gemv.h. Errors: none at run time. Scratch is on the stack, up to 64 KB. */
 #ifndef RL_GEMM_H
 #define RL_GEMM_H
 
@@ -30,6 +30,9 @@ typedef struct {
 
 /* The best kernel a CPU mask can run; NULL where no kernel takes the format in that layout. */
 const rl_gemm *rl_gemm_find(rl_format format, rl_layout layout, uint32_t cpu);
+
+/* The kernel that does a call of n tokens: the tile unit's (AMX) leave calls of few to their tier's other, which is faster. */
+const rl_gemm *rl_gemm_doing(const rl_gemm *kern, size_t n);
 
 /* Every kernel built, in a fixed order; NULL past the last. */
 const rl_gemm *rl_gemm_at(size_t i);

@@ -17,14 +17,11 @@
  *
  * An offset (q4_0's nibbles mean -8 to 7) is taken off when a line is made. Integers are exact however they are added,
  * and floats are added in the order of gemm_avx512.c by the same operations: results are its, bit for bit. It also does
- * the calls of so few tokens that a tile would be mostly empty. */
+ * the calls of few tokens (rl_gemm_doing). */
 #include "base/x86_amx.h"
 #include "gemm/gemm_walk_avx512.h"
 
 enum { TOKENS = 256, TILE = 16, SUMS = TILE * LANES /* of a register */ };
-
-/* From how many tokens on a tile is faster than gemm_avx512.c: taking a K format apart costs more, using it far less. */
-enum { LEAST = 64, LEAST_K = 24 };
 
 /* Which registers are for what. Numbers, for the compilers paste them into the instructions' text. */
 #define C0 0
@@ -314,26 +311,26 @@ static inline __attribute__((always_inline)) void scaled_k(step *s, size_t half,
 
 /* ---- the formats ---- */
 
-/* A prompt of fewer tokens than `least` is gemm_avx512.c's. */
-static void gemm_of(const plan *p, size_t least, float *y, size_t ldy, const void *w, const void *x,
-                    size_t x_stride, size_t m, size_t n, size_t k)
+#define NEEDS (RL_CPU_AVX2 | RL_CPU_AVX512 | RL_CPU_AMX)
+
+static void gemm_of(const plan *p, float *y, size_t ldy, const void *w, const void *x, size_t x_stride,
+                    size_t m, size_t n, size_t k)
 {
-    if (n >= least) {
-        gemm(p, y, ldy, w, x, x_stride, m, n, k);
-        rl_tiles_release();
+    const rl_gemm *doing = rl_gemm_doing(rl_gemm_find(p->format, RL_PANELS, NEEDS), n);
+    if ((doing->base.needs & RL_CPU_AMX) == 0) {
+        doing->run(y, ldy, w, x, x_stride, m, n, k);
         return;
     }
-    for (size_t i = 0; i < rl_gemm_avx512.n; i++)
-        if (rl_gemm_avx512.rows[i].format == p->format)
-            rl_gemm_avx512.rows[i].run(y, ldy, w, x, x_stride, m, n, k);
+    gemm(p, y, ldy, w, x, x_stride, m, n, k);
+    rl_tiles_release();
 }
 
-#define KERNEL(FORMAT, format, columns, least, some)                                                         \
+#define KERNEL(FORMAT, format, columns, some)                                                                \
     static void gemm_##format(float *restrict y, size_t ldy, const void *restrict w, const void *restrict x, \
                               size_t x_stride, size_t m, size_t n, size_t k)                                 \
     {                                                                                                        \
         static const plan p = {FORMAT, 0, columns, TOKENS, step_##some, unpack_##format, NULL, NULL};        \
-        gemm_of(&p, least, y, ldy, w, x, x_stride, m, n, k);                                                 \
+        gemm_of(&p, y, ldy, w, x, x_stride, m, n, k);                                                        \
     }
 
 #define BLOCK_KERNEL(FORMAT, format, offset, minimum, some, quants)                                          \
@@ -343,7 +340,7 @@ static void gemm_of(const plan *p, size_t least, float *y, size_t ldy, const voi
         (void)all;                                                                                           \
         signed_blocks(s, half, panel, first, columns, sizeof(rl_##format), minimum, offset, quants);         \
     }                                                                                                        \
-    KERNEL(FORMAT, format, STEP, LEAST, some)
+    KERNEL(FORMAT, format, STEP, some)
 BLOCK_KERNEL(RL_Q8_0, q8_0, 128, false, plain_blocks, line_q8_0)
 BLOCK_KERNEL(RL_Q4_0, q4_0, 8, false, plain_blocks, line_nibbles)
 BLOCK_KERNEL(RL_Q4_1, q4_1, 0, true, blocks_with_minima, line_nibbles)
@@ -358,14 +355,13 @@ BLOCK_KERNEL(RL_Q5_1, q5_1, 0, true, blocks_with_minima, line_five_bits)
         (void)all;                                                                                           \
         scaled_k(s, half, panel, first, sizeof(rl_##format), minimum, sub, offset, wide, quants, scales);    \
     }                                                                                                        \
-    KERNEL(FORMAT, format, K_STEP, LEAST_K, some)
+    KERNEL(FORMAT, format, K_STEP, some)
 K_KERNEL(RL_Q2_K, q2_K, 16, 0, false, true, k16_narrow_min, line_q2_K, scales_q2_K)
 K_KERNEL(RL_Q3_K, q3_K, 16, 4, true, false, k16, line_q3_K, scales_q3_K)
 K_KERNEL(RL_Q4_K, q4_K, 32, 0, true, true, k32_min, line_q4_K, scales_k4)
 K_KERNEL(RL_Q5_K, q5_K, 32, 0, true, true, k32_min, line_q5_K, scales_k4)
 K_KERNEL(RL_Q6_K, q6_K, 16, 32, true, false, k16, line_q6_K, scales_q6_K)
 
-#define NEEDS (RL_CPU_AVX2 | RL_CPU_AVX512 | RL_CPU_AMX)
 static const rl_gemm rows[] = {
     {{"gemm_q8_0_amx_avx512", RL_AVX512, NEEDS}, RL_Q8_0, RL_PANELS, RL_ACT_Q8,  gemm_q8_0},
     {{"gemm_q4_0_amx_avx512", RL_AVX512, NEEDS}, RL_Q4_0, RL_PANELS, RL_ACT_Q8,  gemm_q4_0},

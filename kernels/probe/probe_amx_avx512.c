@@ -3,7 +3,7 @@
 #include "probe/probe.h"
 
 /* tdpbssd: 16 x 16 sums of 64 products. Four chains: latency 52 at one in 16 cycles needs as many in flight. */
-static uint64_t dot_i8(uint64_t steps)
+static uint64_t tile_i8(uint64_t steps)
 {
     _Alignas(RL_LINE) int8_t ones[16 * RL_LINE];
     _Alignas(RL_LINE) int32_t sums[16 * 16];
@@ -34,8 +34,8 @@ static uint64_t dot_i8(uint64_t steps)
 }
 
 static const rl_probe rows[] = {
-    {{"probe_dot_i8_amx_avx512", RL_AVX512, RL_CPU_AVX2 | RL_CPU_AVX512 | RL_CPU_AMX},
-     RL_PROBE_DOT_I8, 4 * 16 * 16 * 64 * 2,
-     {.compute = dot_i8}},
+    {{"probe_tile_i8_amx_avx512", RL_AVX512, RL_CPU_AVX2 | RL_CPU_AVX512 | RL_CPU_AMX},
+     RL_PROBE_TILE_I8, 4 * 16 * 16 * 64 * 2,
+     {.compute = tile_i8}},
 };
 const rl_probe_table rl_probe_amx_avx512 = {rows, RL_COUNT(rows)};
