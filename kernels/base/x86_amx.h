@@ -10,7 +10,8 @@
 #include "base/mem.h"
 #include "base/x86_avx512.h"
 
-#if !defined(__AMX_TILE__) || !defined(__AMX_INT8__)
+/* GCC's names, and Clang's until 15. */
+#if !(defined(__AMX_TILE__) && defined(__AMX_INT8__)) && !(defined(__AMXTILE__) && defined(__AMXINT8__))
 #error "this file needs the flags of the avx512 tier and amx"
 #endif
 
