@@ -41,7 +41,7 @@ static void every_fast_kernel_has_a_scalar_one_to_answer_to(void **state)
     (void)state;
     for (size_t i = 0; rl_registry_at(i).kernel != NULL; i++) {
         const rl_registry_row fast = rl_registry_at(i);
-        bool found = false;
+        bool found = strcmp(fast.family, "probe") == 0; /* gives no results, and not every CPU has its unit */
         for (size_t j = 0; rl_registry_at(j).kernel != NULL && !found; j++) {
             const rl_registry_row ref = rl_registry_at(j);
             found = ref.kernel->isa == RL_SCALAR && strcmp(ref.family, fast.family) == 0 &&
