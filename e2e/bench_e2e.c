@@ -6,9 +6,9 @@
  *            load_ms beside it is what comes before: opening the file and the decoder, which packs the weights
  * Timed with the decoder open and its weights packed, or with --no-pack in rows, which is part of the name;
  * tokens are fixed, so that every run does the same work. tg reads every weight once a token: its bytes are
- * those, a percentage of what reading as many over and over took around it (a cache may keep some). pp is a
- * percentage of the peak of the byte multiply-add; only its last token passes through the output matrix. The name has the tier that was asked
- * for, isa and label have the tier and the kernel by which this decoder multiplies by most of the weights.
+ * those, a percentage of what reading as many over and over took around it (a cache may keep some). pp is a percentage of
+ * the peak of the byte multiply-add; only its last token passes through the output matrix. The name has the tier that
+ * was asked for, isa and label have the tier and the kernel by which this decoder multiplies by most of the weights.
  * Verified: the logits of two tokens by the very decoder that is timed, with its threads, taken as the case
  * takes them, against those by the scalar kernels on one, from the file's rows. What kernels do only with many tokens
  * at once is tests/test_gemm.c's and tests/test_decoder.c's to check. */

@@ -121,9 +121,9 @@ static void add_case(rl_program *p, const rl_part *part, const rl_gemm *kern, co
                                .reference_only = part->reference_only,
                                .bandwidth_yardstick = few ? "read" : NULL,
                                .peak_yardstick = kern->act == RL_ACT_F32 ? "fma_f32" : "dot_i8",
-                               .context_yardstick = kern->format == RL_BF16                 ? "dot_bf16"
-                                                    : (doing->base.needs & RL_CPU_AMX) != 0 ? "tile_i8"
-                                                                                            : NULL,
+                               .context_yardstick = kern->format == RL_BF16            ? "dot_bf16"
+                                                    : rl_kernel_in_tiles(&doing->base) ? "tile_i8"
+                                                                                       : NULL,
                            });
 }
 

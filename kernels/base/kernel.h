@@ -10,6 +10,9 @@ typedef struct {
     uint32_t needs; /* RL_CPU_ bits, all required; 0 for scalar */
 } rl_kernel;
 
+/* True where the kernel multiplies in the tile unit. */
+static inline bool rl_kernel_in_tiles(const rl_kernel *kernel) { return (kernel->needs & RL_CPU_AMX) != 0; }
+
 /* True where a CPU mask can run the kernel. */
 static inline bool rl_kernel_runs(const rl_kernel *kernel, uint32_t cpu)
 {

@@ -27,7 +27,7 @@ const rl_gemm *rl_gemm_doing(const rl_gemm *kern, size_t n)
 {
     /* taking a K format apart costs more than a block of 32, using it far less */
     const size_t least = rl_format_table[kern->format].block_elems == RL_QK_K ? 24 : 64;
-    if ((kern->base.needs & RL_CPU_AMX) == 0 || n >= least) return kern;
+    if (!rl_kernel_in_tiles(&kern->base) || n >= least) return kern;
     return rl_gemm_find(kern->format, kern->layout, kern->base.needs & ~(uint32_t)RL_CPU_AMX);
 }
 

@@ -31,7 +31,8 @@ typedef struct {
 /* The best kernel a CPU mask can run; NULL where no kernel takes the format in that layout. */
 const rl_gemm *rl_gemm_find(rl_format format, rl_layout layout, uint32_t cpu);
 
-/* The kernel that does a call of n tokens: the tile unit's (AMX) leave calls of few to their tier's other, which is faster. */
+/* The kernel that does a call of n tokens: the tile unit's (AMX) leave calls of few to their tier's other, which is
+ * faster. */
 const rl_gemm *rl_gemm_doing(const rl_gemm *kern, size_t n);
 
 /* Every kernel built, in a fixed order; NULL past the last. */

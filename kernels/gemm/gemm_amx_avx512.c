@@ -317,7 +317,7 @@ static void gemm_of(const plan *p, float *y, size_t ldy, const void *w, const vo
                     size_t m, size_t n, size_t k)
 {
     const rl_gemm *doing = rl_gemm_doing(rl_gemm_find(p->format, RL_PANELS, NEEDS), n);
-    if ((doing->base.needs & RL_CPU_AMX) == 0) {
+    if (!rl_kernel_in_tiles(&doing->base)) {
         doing->run(y, ldy, w, x, x_stride, m, n, k);
         return;
     }
