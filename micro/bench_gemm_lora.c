@@ -1,6 +1,6 @@
 /* bench_gemm_lora.c - products with adapters on top, and what the adapters cost.
  *
- * Timed: the first step (H = s A X, each thread its tokens, or its ranks where there is one token), the barrier, and
+ * Timed: the first step (H = s A X, each thread its tokens, or its panels of A where there is one token), the barrier, and
  * the product with the second step in it, over and over on one matrix: it is hot, unless it is larger than half the
  * last-level cache, when it is neither hot nor cold and the row does not say. All adapters apply to all tokens, which is the dearest there is.
  *
@@ -20,7 +20,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { ROW_UNIT = 2 * RL_PANEL_ROWS };
+enum { ROW_UNIT = 2 * RL_PANEL_ROWS, TOKEN_UNIT = 8 };
 
 typedef struct {
     rl_format format;
@@ -32,7 +32,8 @@ typedef struct {
     size_t act_stride, x_stride;
     char *act, *x; /* the tokens quantised, and as floats */
     float *h, *y;
-    rl_f16 *a[RL_LORA_ADAPTERS_MAX], *b_rows, *b[RL_LORA_ADAPTERS_MAX]; /* b_rows: of one adapter, for all */
+    rl_f16 *a_rows[RL_LORA_ADAPTERS_MAX], *b_rows; /* as files have them; B is the same of all adapters */
+    char *a[RL_LORA_ADAPTERS_MAX], *b[RL_LORA_ADAPTERS_MAX];
 } lora_case;
 
 /* ---- making a case ---- */
@@ -41,8 +42,10 @@ static void teardown(void *arg)
 {
     lora_case *c = arg;
     for (size_t i = 0; i < RL_LORA_ADAPTERS_MAX; i++) {
+        rl_free(c->a_rows[i]);
         rl_free(c->a[i]);
         rl_free(c->b[i]);
+        c->a_rows[i] = NULL;
         c->a[i] = c->b[i] = NULL;
     }
     rl_made_weights_close(&c->weights);
@@ -66,19 +69,16 @@ static void fill_f16(rl_f16 *to, size_t rows, size_t cols, uint64_t seed, float 
 
 static void fill_adapters(lora_case *c, float *row)
 {
-    const size_t panel = rl_panel_bytes(RL_F16, c->rank) / sizeof(rl_f16);
     fill_f16(c->b_rows, c->m, c->rank, 5000, row);
     for (size_t i = 0; i < c->n_adapters; i++) {
-        fill_f16(c->a[i], c->rank, c->k, 1000 * (i + 1), row);
-        for (size_t r = 0; r < c->m; r += RL_PANEL_ROWS)
-            rl_panel_pack(c->b[i] + r / RL_PANEL_ROWS * panel, c->b_rows + r * c->rank, RL_F16, RL_PANEL_ROWS,
-                          c->rank);
+        fill_f16(c->a_rows[i], c->rank, c->k, 1000 * (i + 1), row);
+        rl_lora_pack(c->a[i], c->a_rows[i], RL_F16, c->rank, c->k);
+        rl_lora_pack(c->b[i], c->b_rows, RL_F16, c->m, c->rank);
     }
 }
 
 static bool allocate(lora_case *c)
 {
-    const rl_matrix b = {RL_F16, RL_PANELS, c->m, c->rank, NULL};
     bool all = true;
     c->act_stride = rl_act_bytes(rl_act_for(c->format), c->k);
     c->x_stride = rl_act_bytes(RL_ACT_F32, c->k);
@@ -88,9 +88,10 @@ static bool allocate(lora_case *c)
     c->y = rl_alloc(c->n * c->m * sizeof *c->y);
     c->b_rows = rl_alloc(c->m * c->rank * sizeof *c->b_rows);
     for (size_t i = 0; i < c->n_adapters; i++) {
-        c->a[i] = rl_alloc(c->rank * c->k * sizeof *c->a[i]);
-        c->b[i] = rl_alloc(rl_matrix_bytes(&b));
-        all = all && c->a[i] != NULL && c->b[i] != NULL;
+        c->a_rows[i] = rl_alloc(c->rank * c->k * sizeof *c->a_rows[i]);
+        c->a[i] = rl_alloc(rl_lora_packed_bytes(RL_F16, c->rank, c->k));
+        c->b[i] = rl_alloc(rl_lora_packed_bytes(RL_F16, c->m, c->rank));
+        all = all && c->a_rows[i] != NULL && c->a[i] != NULL && c->b[i] != NULL;
     }
     return all && c->act != NULL && c->x != NULL && c->h != NULL && c->y != NULL && c->b_rows != NULL;
 }
@@ -107,11 +108,7 @@ static rl_status setup(void *arg, rl_error *err)
     if (status == RL_OK) {
         rl_lora_adapter adapters[RL_LORA_ADAPTERS_MAX];
         for (size_t i = 0; i < c->n_adapters; i++)
-            adapters[i] = (rl_lora_adapter){
-                {RL_F16, RL_ROWS,   c->rank, c->k,    c->a[i]},
-                {RL_F16, RL_PANELS, c->m,    c->rank, c->b[i]},
-                1
-            };
+            adapters[i] = (rl_lora_adapter){RL_F16, c->m, c->k, c->rank, c->a[i], c->b[i], 1};
         fill_adapters(c, row);
         status = rl_lora_plan_init(&c->plan, &c->weights.w, adapters, c->n_adapters, c->cpu, err);
     }
@@ -131,7 +128,7 @@ static double exact_adapters(const lora_case *c, size_t t, size_t r, double *mas
         for (size_t j = 0; j < c->rank; j++)
             for (size_t l = 0; l < c->k; l++) {
                 const double term = (double)rl_f16_to_f32(c->b_rows[r * c->rank + j]) *
-                                    (double)rl_f16_to_f32(c->a[i][j * c->k + l]) * (double)x[l];
+                                    (double)rl_f16_to_f32(c->a_rows[i][j * c->k + l]) * (double)x[l];
                 value += term;
                 *mass += fabs(term);
             }
@@ -146,7 +143,7 @@ static rl_status verify(void *arg, double *max_error, rl_error *err)
     const rl_gemv base = {.format = c->format, .act = rl_act_for(c->format)};
     const size_t stride = c->n > 1 ? c->n - 1 : 1;
     double worst = 0, largest = 0;
-    rl_lora_down(&c->plan, NULL, c->h, c->x, c->x_stride, c->n, 0, c->plan.ranks);
+    rl_lora_down(&c->plan, NULL, c->h, c->x, c->x_stride, c->n, 0, c->plan.panels);
     rl_lora_product(&c->plan, NULL, c->y, c->m, c->act, c->act_stride, c->h, 0, c->m, c->n);
     for (size_t t = 0; t < c->n; t += stride)
         for (size_t r = 0; r < RL_MADE_ROWS; r += RL_PANEL_ROWS + 1) {
@@ -192,13 +189,15 @@ static void with_adapters(rl_state *st, const lora_case *c)
 {
     const size_t row = part_begin(st, st->thread, c->m, ROW_UNIT);
     const size_t rows = part_begin(st, st->thread + 1, c->m, ROW_UNIT) - row;
-    const size_t items = c->n == 1 ? c->plan.ranks : c->n;
-    const size_t begin = part_begin(st, st->thread, items, 4), end = part_begin(st, st->thread + 1, items, 4);
-    if (c->n == 1)
-        rl_lora_down(&c->plan, NULL, c->h, c->x, c->x_stride, 1, begin, end);
-    else
+    if (c->n == 1) {
+        const size_t begin = part_begin(st, st->thread, c->plan.panels, 1);
+        rl_lora_down(&c->plan, NULL, c->h, c->x, c->x_stride, 1, begin,
+                     part_begin(st, st->thread + 1, c->plan.panels, 1));
+    } else {
+        const size_t begin = part_begin(st, st->thread, c->n, TOKEN_UNIT);
         rl_lora_down(&c->plan, NULL, c->h + begin * c->plan.ranks, c->x + begin * c->x_stride, c->x_stride,
-                     end - begin, 0, c->plan.ranks);
+                     part_begin(st, st->thread + 1, c->n, TOKEN_UNIT) - begin, 0, c->plan.panels);
+    }
     if (st->threads > 1) rl_state_barrier(st);
     rl_lora_product(&c->plan, NULL, c->y, c->m, c->act, c->act_stride, c->h, row, rows, c->n);
 }

@@ -7,11 +7,10 @@
  *
  *   down  H = s A X, [n][ranks]: small, once for all of the matrix's rows (and for every matrix that has the same X)
  *   -- barrier --
- *   up    right after W's product of a few panels of rows, while their results are in the L1 cache: Y += B H there
+ *   up    right after W's product of a few panels of rows, whose results are in the L1 cache: Y = those + B H
  *
- * A [rank][k] is read as adapter files store it: rows, a dot product each. B [m][rank] is short and wide the wrong
- * way: rows of sixteen numbers, with a sum across lanes at the end of each. In panels (base/panels.h; packing moves
- * bytes, and an adapter is small) a lane is a row of Y, and no such sum is left.
+ * Adapter files store A [rank][k] and B [m][rank] in rows. Both are packed, which costs nothing beside W's packing, so
+ * that a vector lane is a row: both steps are then one kernel, y = from + P x, without a sum across lanes.
  *
  * Tokens of one batch may belong to different adapters: runs of tokens of the same one go through the kernels together.
  * So sort a batch by adapter where there is a choice. */
@@ -26,28 +25,21 @@ enum { RL_LORA_ADAPTERS_MAX = 4, RL_LORA_RANK_MAX = 256, RL_LORA_NONE = 0xff };
 
 /* ---- kernels ---- */
 
-/* h [n][ldh] = scale * A x: token t's at h + t * ldh, `rank` of them, overwritten.
- *   a  [rank][k]         rows, aligned to its element
- *   x  [n] floats of k   token t's at x + t * x_stride bytes (base/act.h, RL_ACT_F32)
- * A result depends neither on which other ranks or tokens are in the call nor on how many. */
-typedef void rl_lora_down_fn(float *restrict h, size_t ldh, const void *restrict a, const void *restrict x,
-                             size_t x_stride, size_t rank, size_t n, size_t k, float scale);
-
-/* y [n][ldy] += B h, m of each token.
- *   b  panels of [m][rank]   RL_LINE aligned; of a panel's columns past `rank` nothing is read
+/* y [n][ldy] = from [n][ldf] + P x, m of each token; `from` may be y.
+ *   panels  of P [m][k], from rl_lora_pack
+ *   x       [n][ldx], k of each
  * A result depends neither on which other rows or tokens are in the call nor on how many; its terms are added one
- * after another. */
-typedef void rl_lora_up_fn(float *restrict y, size_t ldy, const void *restrict b, const float *restrict h,
-                           size_t ldh, size_t m, size_t n, size_t rank);
+ * after another, column by column. */
+typedef void rl_lora_fn(float *y, size_t ldy, const float *from, size_t ldf, const void *restrict panels,
+                        const float *restrict x, size_t ldx, size_t m, size_t n, size_t k);
 
 typedef struct {
     rl_kernel base;
-    rl_format format; /* of A and B */
-    rl_lora_down_fn *down;
-    rl_lora_up_fn *up;
+    rl_format format; /* of P */
+    rl_lora_fn *run;
 } rl_lora;
 
-/* The best kernels a CPU mask can run; NULL for another format than f32 and f16. */
+/* The best kernel a CPU mask can run; NULL for another format than f32 and f16. */
 const rl_lora *rl_lora_find(rl_format format, uint32_t cpu);
 
 /* Every kernel built, in a fixed order; NULL past the last. */
@@ -59,13 +51,24 @@ typedef struct {
 } rl_lora_table;
 extern const rl_lora_table rl_lora_scalar, rl_lora_avx2, rl_lora_avx512, rl_lora_neon;
 
+/* ---- packing ---- */
+
+/* Sixteen rows are a panel, the last one filled up with zero rows: all columns of the first panel, sixteen values each,
+ * then those of the second. Unlike the panels of base/panels.h these are dense: those have columns in groups of 32, which
+ * would be twice as much of B at rank 16. Bytes of m rows: */
+size_t rl_lora_packed_bytes(rl_format format, size_t m, size_t k);
+
+/* rows [m][k] into `panels`, RL_LINE aligned. */
+void rl_lora_pack(void *restrict panels, const void *restrict rows, rl_format format, size_t m, size_t k);
+
 /* ---- a matrix with its adapters ---- */
 
 /* The data are borrowed. */
 typedef struct {
-    rl_matrix a; /* [rank][k], RL_ROWS */
-    rl_matrix b; /* [m][rank], RL_PANELS, of the same format */
-    float scale; /* alpha / rank, most often */
+    rl_format format;
+    size_t m, k, rank;
+    const void *a, *b; /* [rank][k] and [m][rank], packed */
+    float scale;       /* alpha / rank, most often */
 } rl_lora_adapter;
 
 typedef struct {
@@ -75,11 +78,11 @@ typedef struct {
     const rl_lora *kernel[RL_LORA_ADAPTERS_MAX];
     rl_lora_adapter adapter[RL_LORA_ADAPTERS_MAX];
     size_t n_adapters;
-    size_t ranks; /* all together */
+    size_t ranks, panels; /* of all adapters together; panels of A */
 } rl_lora_plan;
 
-/* Kernels for W and 1 to RL_LORA_ADAPTERS_MAX adapters of rank 1 to RL_LORA_RANK_MAX. Errors: RL_ERR_ARG where shapes,
- * formats or layouts do not go together, or no kernel takes them. */
+/* Kernels for W and 1 to RL_LORA_ADAPTERS_MAX adapters of rank 1 to RL_LORA_RANK_MAX. Errors: RL_ERR_ARG where shapes
+ * do not go together, or no kernel takes them. */
 rl_status rl_lora_plan_init(rl_lora_plan *plan, const rl_matrix *w, const rl_lora_adapter *adapters,
                             size_t n_adapters, uint32_t cpu, rl_error *err);
 
@@ -89,8 +92,9 @@ size_t rl_lora_scratch_bytes(const rl_lora_plan *plan, size_t n);
 /* In what follows `which` says for each token which adapter is its own, RL_LORA_NONE for none; where `which` is NULL
  * all adapters apply to every token. */
 
-/* The first step, of ranks [first, last) of all adapters' together. Threads take a share of the ranks or of the
- * tokens, and meet before the second step; or each computes all of them, in a scratch of its own. */
+/* The first step, of panels [first, last) of all adapters' together. Threads take a share of the panels or of the
+ * tokens, and meet before the second step; or each computes all of them, in a scratch of its own. x are floats as
+ * base/act.h has them (RL_ACT_F32), tokens x_stride bytes apart. */
 void rl_lora_down(const rl_lora_plan *plan, const uint8_t *which, float *h, const void *x, size_t x_stride,
                   size_t n, size_t first, size_t last);
 

@@ -1,160 +1,80 @@
-/* lora_avx2.c - adapters at 256 bits: the shape of lora_avx512.c, in sixteen registers.
- *
- * Down: four rows by two tokens, or eight rows by one. Up: the two vectors of a panel's rows by six tokens, or three
- * panels by one. */
+/* lora_avx2.c - adapters at 256 bits: two registers are a panel's rows, six tokens fill both multipliers. */
 #include "base/x86_avx2.h"
-#include "gemm/lora.h"
+#include "gemm/lora_walk.h"
 
-enum { DOWN_ROWS = 4, DOWN_TOKENS = 2, DOWN_ROWS_OF_ONE = 8, UP_TOKENS = 6, UP_PANELS = 3, LANES = 8 };
+enum { TOKENS = 6, PANELS = 1, PANELS_OF_ONE = 4, LANES = 8, VECTORS = RL_PANEL_ROWS / LANES };
 
 typedef __m256 load_fn(const void *p);
 
-/* ---- down ---- */
-
-/* Columns c and up of R rows by T tokens. */
-static inline __attribute__((always_inline)) void down_step(__m256 sum[DOWN_ROWS_OF_ONE][DOWN_TOKENS],
-                                                            const char *const *row, const char *const *x,
-                                                            const size_t R, const size_t T, load_fn *load)
+static inline __attribute__((always_inline)) void many(float *y, size_t ldy, const float *from, size_t ldf,
+                                                       const float *const *panel, const float *const *x,
+                                                       size_t k, const size_t P)
 {
-    __m256 w[DOWN_ROWS_OF_ONE];
-    for (size_t i = 0; i < R; i++) w[i] = load(row[i]);
-    for (size_t t = 0; t < T; t++) {
-        const __m256 xt = rl_load_f32_256(x[t]);
-        for (size_t i = 0; i < R; i++) sum[i][t] = _mm256_fmadd_ps(w[i], xt, sum[i][t]);
-    }
+    __m256 sum[TOKENS][VECTORS];
+    (void)P; /* one */
+    for (size_t t = 0; t < TOKENS; t++)
+        for (size_t i = 0; i < VECTORS; i++) sum[t][i] = _mm256_loadu_ps(from + t * ldf + i * LANES);
+    for (size_t c = 0; c < k; c++)
+        for (size_t t = 0; t < TOKENS; t++) {
+            const __m256 xt = _mm256_broadcast_ss(x[t] + c);
+            for (size_t i = 0; i < VECTORS; i++)
+                sum[t][i] =
+                    _mm256_fmadd_ps(_mm256_loadu_ps(panel[0] + c * RL_PANEL_ROWS + i * LANES), xt, sum[t][i]);
+        }
+    for (size_t t = 0; t < TOKENS; t++)
+        for (size_t i = 0; i < VECTORS; i++) _mm256_storeu_ps(y + t * ldy + i * LANES, sum[t][i]);
 }
 
-/* The last columns, fewer than a vector has: copied, zeros after them. */
-static inline void take_rest(char to[][LANES * sizeof(float)], const char **from, size_t n, size_t bytes)
+/* P panels. */
+static inline __attribute__((always_inline)) void one(float *y, const float *from, const char *panel,
+                                                      size_t panel_bytes, const float *x, size_t k,
+                                                      const size_t P, load_fn *load, size_t size)
 {
-    for (size_t i = 0; i < n; i++) {
-        memset(to[i], 0, sizeof to[i]);
-        memcpy(to[i], from[i], bytes);
-        from[i] = to[i];
-    }
-}
-
-/* R rows from row r on; those past the last are the last one again, and dropped. */
-static inline __attribute__((always_inline)) void
-down_tile(float *h, size_t ldh, const char *a, const char *x, size_t x_stride, size_t r, size_t rank,
-          size_t k, float scale, const size_t R, const size_t T, load_fn *load, size_t size)
-{
-    _Alignas(32) char rest[DOWN_ROWS_OF_ONE + DOWN_TOKENS][LANES * sizeof(float)];
-    __m256 sum[DOWN_ROWS_OF_ONE][DOWN_TOKENS];
-    const char *row[DOWN_ROWS_OF_ONE], *token[DOWN_TOKENS];
-    for (size_t t = 0; t < T; t++) token[t] = x + t * x_stride;
-    for (size_t i = 0; i < R; i++) {
-        row[i] = a + (r + i < rank ? r + i : rank - 1) * k * size;
-        for (size_t t = 0; t < T; t++) sum[i][t] = _mm256_setzero_ps();
-    }
-    size_t c = 0;
-    for (; c + LANES <= k; c += LANES) {
-        down_step(sum, row, token, R, T, load);
-        for (size_t i = 0; i < R; i++) row[i] += LANES * size;
-        for (size_t t = 0; t < T; t++) token[t] += LANES * sizeof(float);
-    }
-    if (c < k) {
-        take_rest(rest, row, R, (k - c) * size);
-        take_rest(rest + R, token, T, (k - c) * sizeof(float));
-        down_step(sum, row, token, R, T, load);
-    }
-    for (size_t i = 0; i < R && r + i < rank; i++)
-        for (size_t t = 0; t < T; t++) h[t * ldh + r + i] = rl_sum_ps256(sum[i][t]) * scale;
-}
-
-static inline __attribute__((always_inline)) void down(float *restrict h, size_t ldh, const void *restrict a,
-                                                       const void *restrict x, size_t x_stride, size_t rank,
-                                                       size_t n, size_t k, float scale, load_fn *load,
-                                                       size_t size)
-{
-    const char *xt = x;
-    size_t t = 0;
-    for (; t + DOWN_TOKENS <= n; t += DOWN_TOKENS, h += DOWN_TOKENS * ldh, xt += DOWN_TOKENS * x_stride)
-        for (size_t r = 0; r < rank; r += DOWN_ROWS)
-            down_tile(h, ldh, a, xt, x_stride, r, rank, k, scale, DOWN_ROWS, DOWN_TOKENS, load, size);
-    for (; t < n; t++, h += ldh, xt += x_stride)
-        for (size_t r = 0; r < rank; r += DOWN_ROWS_OF_ONE)
-            down_tile(h, ldh, a, xt, x_stride, r, rank, k, scale, DOWN_ROWS_OF_ONE, 1, load, size);
-}
-
-/* ---- up ---- */
-
-/* P panels by T tokens, the vectors of a panel's rows one after another. */
-static inline __attribute__((always_inline)) void up_tile(float *y, size_t ldy, const char *panel,
-                                                          size_t panel_bytes, const float *h, size_t ldh,
-                                                          size_t rank, const size_t P, const size_t T,
-                                                          load_fn *load, size_t size)
-{
-    __m256 sum[2 * UP_PANELS][UP_TOKENS];
-    for (size_t t = 0; t < T; t++)
-        for (size_t i = 0; i < 2 * P; i++) sum[i][t] = _mm256_loadu_ps(y + t * ldy + LANES * i);
-    for (size_t r = 0; r < rank; r++) {
-        __m256 b[2 * UP_PANELS];
-        for (size_t i = 0; i < 2 * P; i++)
-            b[i] = load(panel + i / 2 * panel_bytes + (r * RL_PANEL_ROWS + i % 2 * LANES) * size);
-        for (size_t t = 0; t < T; t++) {
-            const __m256 ht = _mm256_broadcast_ss(h + t * ldh + r);
-            for (size_t i = 0; i < 2 * P; i++) sum[i][t] = _mm256_fmadd_ps(b[i], ht, sum[i][t]);
+    __m256 sum[PANELS_OF_ONE][VECTORS];
+    for (size_t p = 0; p < P; p++)
+        for (size_t i = 0; i < VECTORS; i++)
+            sum[p][i] = _mm256_loadu_ps(from + p * RL_PANEL_ROWS + i * LANES);
+    for (size_t c = 0; c < k; c++, panel += RL_PANEL_ROWS * size) {
+        const __m256 xc = _mm256_broadcast_ss(x + c);
+        for (size_t p = 0; p < P; p++) {
+            rl_prefetch_far(panel + p * panel_bytes + RL_LORA_AHEAD, 1);
+            for (size_t i = 0; i < VECTORS; i++)
+                sum[p][i] = _mm256_fmadd_ps(load(panel + p * panel_bytes + i * LANES * size), xc, sum[p][i]);
         }
     }
-    for (size_t t = 0; t < T; t++)
-        for (size_t i = 0; i < 2 * P; i++) _mm256_storeu_ps(y + t * ldy + LANES * i, sum[i][t]);
+    for (size_t p = 0; p < P; p++)
+        for (size_t i = 0; i < VECTORS; i++) _mm256_storeu_ps(y + p * RL_PANEL_ROWS + i * LANES, sum[p][i]);
 }
 
-/* The rows of a last panel that there are, by one token, in a place that has room for sixteen. */
-static inline __attribute__((always_inline)) void
-up_rest(float *y, size_t rows, const char *panel, const float *h, size_t rank, load_fn *load, size_t size)
+static inline __attribute__((always_inline)) void widen_f16(float *restrict to, const void *restrict from,
+                                                            size_t n)
 {
-    float room[RL_PANEL_ROWS] = {0};
-    memcpy(room, y, rows * sizeof *y);
-    up_tile(room, 0, panel, 0, h, 0, rank, 1, 1, load, size);
-    memcpy(y, room, rows * sizeof *y);
-}
-
-static inline __attribute__((always_inline)) void up(float *restrict y, size_t ldy, const void *restrict b,
-                                                     const float *restrict h, size_t ldh, size_t m, size_t n,
-                                                     size_t rank, load_fn *load, rl_format format,
-                                                     size_t size)
-{
-    const size_t panel_bytes = rl_panel_bytes(format, rank), rows = RL_PANEL_ROWS, whole = m / rows * rows;
-    const char *last = (const char *)b + m / rows * panel_bytes;
-    for (size_t t = 0; t < n && whole < m; t++)
-        up_rest(y + t * ldy + whole, m - whole, last, h + t * ldh, rank, load, size);
-    size_t t = 0;
-    for (; t + UP_TOKENS <= n; t += UP_TOKENS, y += UP_TOKENS * ldy, h += UP_TOKENS * ldh)
-        for (size_t r = 0; r < whole; r += rows)
-            up_tile(y + r, ldy, (const char *)b + r / rows * panel_bytes, panel_bytes, h, ldh, rank, 1,
-                    UP_TOKENS, load, size);
-    for (; t < n; t++, y += ldy, h += ldh) {
-        size_t r = 0;
-        for (; r + UP_PANELS * rows <= whole; r += UP_PANELS * rows)
-            up_tile(y + r, ldy, (const char *)b + r / rows * panel_bytes, panel_bytes, h, ldh, rank,
-                    UP_PANELS, 1, load, size);
-        for (; r < whole; r += rows)
-            up_tile(y + r, ldy, (const char *)b + r / rows * panel_bytes, panel_bytes, h, ldh, rank, 1, 1,
-                    load, size);
-    }
+    for (size_t i = 0; i < n; i += LANES) _mm256_store_ps(to + i, rl_load_f16_256((const rl_f16 *)from + i));
 }
 
 /* ---- the kernels ---- */
 
-#define KERNEL(FORMAT, format, type)                                                                         \
-    static void down_##format(float *restrict h, size_t ldh, const void *restrict a, const void *restrict x, \
-                              size_t x_stride, size_t rank, size_t n, size_t k, float scale)                 \
+#define KERNEL(format, type, widen)                                                                          \
+    static inline __attribute__((always_inline)) void one_##format(float *y, const float *from,              \
+                                                                   const char *panel, size_t panel_bytes,    \
+                                                                   const float *x, size_t k, size_t P)       \
     {                                                                                                        \
-        down(h, ldh, a, x, x_stride, rank, n, k, scale, rl_load_##format##_256, sizeof(type));               \
+        one(y, from, panel, panel_bytes, x, k, P, rl_load_##format##_256, sizeof(type));                     \
     }                                                                                                        \
-    static void up_##format(float *restrict y, size_t ldy, const void *restrict b, const float *restrict h,  \
-                            size_t ldh, size_t m, size_t n, size_t rank)                                     \
+    static void run_##format(float *y, size_t ldy, const float *from, size_t ldf,                            \
+                             const void *restrict panels, const float *restrict x, size_t ldx, size_t m,     \
+                             size_t n, size_t k)                                                             \
     {                                                                                                        \
-        up(y, ldy, b, h, ldh, m, n, rank, rl_load_##format##_256, FORMAT, sizeof(type));                     \
+        rl_lora_walk(                                                                                        \
+            y, ldy, from, ldf, panels, x, ldx, m, n, k,                                                      \
+            (rl_lora_tiles){TOKENS, PANELS, PANELS_OF_ONE, many, one_##format, widen, sizeof(type)});        \
     }
-KERNEL(RL_F32, f32, float)
-KERNEL(RL_F16, f16, rl_f16)
+KERNEL(f32, float, NULL)
+KERNEL(f16, rl_f16, widen_f16)
 #undef KERNEL
 
 static const rl_lora rows[] = {
-    {{"lora_f32_avx2", RL_AVX2, RL_CPU_AVX2}, RL_F32, down_f32, up_f32},
-    {{"lora_f16_avx2", RL_AVX2, RL_CPU_AVX2}, RL_F16, down_f16, up_f16},
+    {{"lora_f32_avx2", RL_AVX2, RL_CPU_AVX2}, RL_F32, run_f32},
+    {{"lora_f16_avx2", RL_AVX2, RL_CPU_AVX2}, RL_F16, run_f16},
 };
 const rl_lora_table rl_lora_avx2 = {rows, RL_COUNT(rows)};
