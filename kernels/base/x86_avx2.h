@@ -52,6 +52,15 @@ static inline __attribute__((always_inline)) void rl_prefetch_far(const void *p,
     for (size_t b = 0; b < bytes; b += 64) _mm_prefetch((const char *)p + b, _MM_HINT_T1);
 }
 
+/* The lines of a stream that come `far` bytes later into the second level, and those that come `near` bytes later, which
+ * are there by now, into the first. */
+static inline __attribute__((always_inline)) void rl_prefetch_stream(const char *p, size_t far, size_t near,
+                                                                     size_t bytes)
+{
+    rl_prefetch_far(p + far, bytes);
+    rl_prefetch(p + near, bytes);
+}
+
 /* out[j][i] = in[i][j]: eight rows of eight floats. */
 static inline void rl_transpose8(float *const out[8], const float *const in[8])
 {

@@ -10,7 +10,7 @@
 #include "base/panels_avx2.h"
 #include "gemv/gemv.h"
 
-enum { AHEAD = 6912, ROWS = 8, SUMMED = 4 };
+enum { AHEAD = 3456, NEAR = 1536, ROWS = 8, SUMMED = 4 };
 
 /* vpshufb within each lane: `pattern` has byte numbers of 0 to 3, and 0x80 for a zero. */
 static inline __m256i pick(__m256i v, unsigned pattern)
@@ -59,9 +59,9 @@ static inline __m256 less_scaled(__m256 sum, __m256i acc, __m256 d)
 }
 
 /* A super-block of eight rows: its half floats (where there are two, the second 32 bytes on) and its other lines, both
- * from the first of the rows on; its activations; what to prefetch, in four parts. */
+ * from the first of the rows on; its activations; from where on lines are asked for, in four parts. */
 typedef struct {
-    const char *halves, *lines, *ahead;
+    const char *halves, *lines, *start;
     size_t part_bytes;
     const int8_t *q;
     const int16_t *s;
@@ -72,7 +72,7 @@ static inline __m256i line(const block *b, size_t i) { return rl_line256(b->line
 
 static inline __attribute__((always_inline)) void ask(const block *b, size_t part)
 {
-    rl_prefetch_far(b->ahead + b->part_bytes * part, b->part_bytes);
+    rl_prefetch_stream(b->start + b->part_bytes * part, AHEAD, NEAR, b->part_bytes);
 }
 
 /* What a super-block adds to the rows' sums. */
@@ -96,7 +96,7 @@ static inline __attribute__((always_inline)) void gemv_k(float *restrict y, cons
                 const rl_panel_place at = rl_panel_at(panel, bytes, halves, i);
                 const block b = {.halves = at.halves + RL_LINE / 4 * r,
                                  .lines = at.lines + RL_LINE / 2 * r,
-                                 .ahead = at.lines + (AHEAD - RL_LINE) + 4 * part_bytes * r,
+                                 .start = at.lines - RL_LINE + 4 * part_bytes * r,
                                  .part_bytes = part_bytes,
                                  .q = a.q + RL_QK_K * i,
                                  .s = (const int16_t *)a.s + RL_QK_K / 16 * i,

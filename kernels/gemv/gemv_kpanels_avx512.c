@@ -12,9 +12,9 @@
  * Quants are left where they are. A bit field that is a few bits up in its byte is a quant times a power of two: still
  * an unsigned byte, all vpdpbusd asks for, and shifted down when its sums are complete, 256 weights at a time.
  *
- * Prefetches go through a block in the order of its addresses, some three kilobytes ahead (gemv_panels_avx512.c). The quants of q6_K lie in three
- * places, read in turn; asking for the line as far ahead of each gave the hardware's own prefetchers nothing regular to
- * follow, and a core read 27 GB/s of it where plain reading got 43 and this gets 40.
+ * Prefetches go through a block in the order of its addresses, at two distances (gemv_panels_avx512.c). The quants of
+ * q6_K lie in three places, read in turn; asking for the line as far ahead of each gave the hardware's own prefetchers
+ * nothing regular to follow, and a core read 27 GB/s of it where plain reading got 43 and this gets 40.
  *
  * Minima and offsets never touch the quants: both are a small integer times the sum of 16 activations, which come with
  * them (base/act.h). A line of word pairs against a pair of sums is one vpdpwssd: eight for a super-block.
@@ -24,7 +24,7 @@
 #include "base/panels_avx512.h"
 #include "gemv/gemv.h"
 
-enum { AHEAD = 3456 };
+enum { AHEAD = 3456, NEAR = 1536 };
 
 /* vpshufb within each lane: `pattern` has byte numbers of 0 to 3, and 0x80 for a zero. */
 static inline __m512i pick(__m512i v, unsigned pattern)
@@ -56,9 +56,9 @@ static inline __m512 add_scaled(__m512 sum, __m512i acc, __m512 d)
 }
 
 /* A super-block of sixteen rows: its half floats (where there are two, the second 32 bytes on), its other lines, its
- * activations; what to prefetch, in four parts. */
+ * activations; where it starts, from where on lines are asked for, in four parts. */
 typedef struct {
-    const char *halves, *lines, *ahead;
+    const char *halves, *lines, *start;
     size_t part_bytes;
     const int8_t *q;
     const int16_t *s;
@@ -69,7 +69,7 @@ static inline __m512i line(const block *b, size_t i) { return rl_line(b->lines, 
 
 static inline __attribute__((always_inline)) void ask(const block *b, size_t part)
 {
-    rl_prefetch_far(b->ahead + b->part_bytes * part, b->part_bytes);
+    rl_prefetch_stream(b->start + b->part_bytes * part, AHEAD, NEAR, b->part_bytes);
 }
 
 /* What a super-block adds to the rows' sums. */
@@ -94,7 +94,7 @@ static inline __attribute__((always_inline)) void gemv_k(float *restrict y, cons
             const char *p = panel + i / group * group_bytes;
             const block b = {.halves = p + RL_LINE / 2 * (i % group),
                              .lines = p + RL_LINE * (1 + i % group * lines),
-                             .ahead = p + RL_LINE * (i % group * lines) + AHEAD,
+                             .start = p + RL_LINE * (i % group * lines),
                              .part_bytes = part_bytes,
                              .q = a.q + RL_QK_K * i,
                              .s = (const int16_t *)a.s + RL_QK_K / 16 * i,
