@@ -26,6 +26,7 @@
 #include "gemm/gemm_walk_avx512.h"
 
 enum { TILE = 6, FEW_TILE = 4, TOKENS = 128 };
+enum { FEW_QUANTS = 32, FEW_FLOATS = 8 }; /* columns for which a tile of few tokens asks ahead at once */
 
 static inline __attribute__((always_inline)) void ask_ahead(const tile *t, size_t piece)
 {
@@ -231,6 +232,25 @@ static inline __attribute__((always_inline)) void tile_floats(const tile *t, siz
     EACH_TOKEN EACH_HALF *sums(t, i, h) = sum[i][h];
 }
 
+/* The same of a few tokens, for whom columns are widened as they come. */
+static inline __attribute__((always_inline)) void tile_few_floats(const tile *t, size_t n,
+                                                                  rl_column_fn *column)
+{
+    __m512 sum[TILE][PAIR];
+    EACH_TOKEN EACH_HALF sum[i][h] = *sums(t, i, h);
+    for (size_t j = 0; j < t->columns; j++) {
+        const __m512 w0 = column(t->panel[0], t->first + j), w1 = column(t->panel[1], t->first + j);
+        if (j % FEW_FLOATS == 0) ask_ahead(t, j / FEW_FLOATS);
+        EACH_TOKEN
+        {
+            const __m512 x = _mm512_set1_ps(*(const float *)(t->d + i * t->x_stride + j * sizeof(float)));
+            sum[i][0] = _mm512_fmadd_ps(w0, x, sum[i][0]);
+            sum[i][1] = _mm512_fmadd_ps(w1, x, sum[i][1]);
+        }
+    }
+    EACH_TOKEN EACH_HALF *sums(t, i, h) = sum[i][h];
+}
+
 /* ---- tiles by their number of tokens: of stored quants or floats, and of a format's own ---- */
 
 #define TILE_OF(kind, n, body)                                                                               \
@@ -260,21 +280,21 @@ TILES(k32_min, K32_MIN)
 TILES(floats, FLOATS)
 
 /* One step: n tokens at x, tile by tile, each asking for its part of what is ahead. A tile of few tokens asks for a
- * piece with every block of 32, for it is memory that it waits for. */
+ * piece every few columns, for it is memory that it waits for. */
 static void step_tokens(const plan *p, tile t, const char *x, size_t n, size_t k, size_t step_bytes)
 {
     const bool few = are_few(p, n);
     const size_t tiles = parts_of(n, few ? FEW_TILE : TILE);
-    const size_t pieces = few ? p->step / 32 : tiles;
+    const size_t columns = rl_act_for(p->format) == RL_ACT_F32 ? FEW_FLOATS : FEW_QUANTS;
+    const size_t pieces = few ? p->step / columns : 1; /* of a tile */
     float(*const all)[PAIR][LANES] = t.sums;
-    t.piece = rl_round_up(parts_of(step_bytes, pieces), RL_LINE);
+    t.piece = rl_round_up(parts_of(step_bytes, tiles * pieces), RL_LINE);
     for (size_t i = 0; i < tiles; i++) {
         const size_t begin = part(n, tiles, i), end = part(n, tiles, i + 1);
         t.sums = all + begin;
         open_tokens(&t, rl_act_for(p->format), x + begin * t.x_stride, k);
         (few ? p->few_tiles : p->tiles)[end - begin - 1](&t);
-        for (size_t h = 0; h < PAIR; h++) t.ahead[h] += t.piece;
-        if (few) t.piece = 0;
+        for (size_t h = 0; h < PAIR; h++) t.ahead[h] += pieces * t.piece;
     }
 }
 
@@ -289,23 +309,28 @@ static void step_tokens(const plan *p, tile t, const char *x, size_t n, size_t k
         gemm(&p, y, ldy, w, x, x_stride, m, n, k);                                                           \
     }
 
+/* Its tiles for a few tokens. */
+#define FEW_OF(format, body)                                                                                 \
+    FEW_TILES(few_##format, body)                                                                            \
+    static tile_fn *const few_##format[] = {few_##format##_1, few_##format##_2, few_##format##_3,            \
+                                            few_##format##_4};
+
 #define FLOAT_KERNEL(FORMAT, format)                                                                         \
     static void unpack_##format(step *s, size_t half, const char *panel, size_t first, size_t columns,       \
                                 bool all)                                                                    \
     {                                                                                                        \
-        (void)all;                                                                                           \
-        unpack_columns(s, half, panel, first, columns, rl_column_##format);                                  \
+        if (all) unpack_columns(s, half, panel, first, columns, rl_column_##format);                         \
     }                                                                                                        \
-    KERNEL(FORMAT, format, 0, FLOAT_STEP, floats, NULL)
+    FEW_OF(format, FEW_##format)                                                                             \
+    KERNEL(FORMAT, format, 0, FLOAT_STEP, floats, few_##format)
+#define FEW_f32(n) tile_few_floats(t, n, rl_column_f32)
+#define FEW_f16(n) tile_few_floats(t, n, rl_column_f16)
+#define FEW_bf16(n) tile_few_floats(t, n, rl_column_bf16)
 FLOAT_KERNEL(RL_F32, f32)
 FLOAT_KERNEL(RL_F16, f16)
 FLOAT_KERNEL(RL_BF16, bf16)
 
 /* Blocks of 32, and tiles for stored quants. */
-#define FEW_OF(format, body)                                                                                 \
-    FEW_TILES(few_##format, body)                                                                            \
-    static tile_fn *const few_##format[] = {few_##format##_1, few_##format##_2, few_##format##_3,            \
-                                            few_##format##_4};
 #define BLOCK_KERNEL(FORMAT, format, offset, minimum, tiles, quants)                                         \
     static void unpack_##format(step *s, size_t half, const char *panel, size_t first, size_t columns,       \
                                 bool all)                                                                    \

@@ -22,7 +22,7 @@ typedef struct {
     size_t x_stride;
     float (*sums)[PAIR][LANES]; /* first token's, so far */
     const char *ahead[PAIR];    /* what will be needed next, to be asked for in pieces */
-    size_t piece;               /* bytes of one; 0 where another tile does it */
+    size_t piece;               /* bytes of one */
 } tile;
 
 static inline __m512 *sums(const tile *t, size_t i, size_t half) { return (__m512 *)t->sums[i][half]; }
