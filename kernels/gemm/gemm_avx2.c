@@ -13,11 +13,12 @@
  * apart once (tile_avx2.h); of that the tokens by two. Two tokens by sixteen rows are four sums in int16 and four in
  * int32, which with weights, activations and products fill the sixteen registers; a wider group only spills. Floats
  * have one sum instead of two, so six tokens fit. A last group of fewer tokens runs the same instructions for each, and
- * a token's result does not depend on its company. */
+ * a token's result does not depend on its company. What is taken apart is asked for at two distances before, as
+ * gemv_panels_avx512.c says: 15 to 30 % where tokens are few. */
 #include "gemm/gemm.h"
 #include "gemm/tile_avx2.h"
 
-enum { TOKENS = 64, GROUP = 2, FLOAT_GROUP = 6, FLOAT_COLS = 64 };
+enum { TOKENS = 64, GROUP = 2, FLOAT_GROUP = 6, FLOAT_COLS = 64, AHEAD = 3072, NEAR = 1536 };
 
 /* What a format is like in a tile. A constant wherever it is used, and folded. */
 typedef struct {
@@ -182,8 +183,11 @@ static inline __attribute__((always_inline)) void panel_quants(float (*y)[RL_PAN
     rl_tile tile;
     for (size_t first = 0; first < all; first += per_tile) {
         const size_t blocks = all - first < per_tile ? all - first : per_tile;
-        for (size_t b = 0; b < blocks; b++)
-            f->take(&tile, b, rl_tile_block_at(panel, f->bytes, f->halves, first + b));
+        for (size_t b = 0; b < blocks; b++) {
+            const rl_tile_block w = rl_tile_block_at(panel, f->bytes, f->halves, first + b);
+            rl_prefetch_stream((const char *)w.units, AHEAD, NEAR, RL_PANEL_ROWS * f->bytes);
+            f->take(&tile, b, w);
+        }
         tokens a = tokens_at(x, stride, act, k, first * block);
         size_t t = 0;
         for (; t + GROUP <= n; t += GROUP) {
@@ -213,11 +217,13 @@ static inline __attribute__((always_inline)) void add_columns(float (*y)[RL_PANE
 
 static inline __attribute__((always_inline)) void panel_floats(float (*y)[RL_PANEL_ROWS], const char *panel,
                                                                const char *x, size_t stride, size_t n,
-                                                               size_t k, rl_column256_fn *column)
+                                                               size_t k, rl_column256_fn *column, size_t size)
 {
     __m256 tile[FLOAT_COLS][2];
     for (size_t first = 0; first < k; first += FLOAT_COLS) {
         const size_t cols = k - first < FLOAT_COLS ? k - first : FLOAT_COLS;
+        rl_prefetch_stream(panel + first * RL_PANEL_ROWS * size, AHEAD, NEAR,
+                           FLOAT_COLS * RL_PANEL_ROWS * size);
         for (size_t c = 0; c < cols; c++)
             for (size_t h = 0; h < 2; h++) tile[c][h] = column(panel, first + c, h);
         tokens a = {x + first * sizeof(float), NULL, NULL, stride};
@@ -252,20 +258,20 @@ static void gemm(float *restrict y, size_t ldy, const void *restrict w, const vo
 }
 
 /* A format's kernel, of what does one panel of it. */
-#define KERNEL(FORMAT, format, body, how)                                                                    \
+#define KERNEL(FORMAT, format, body, ...)                                                                    \
     static void panel_##format(float(*y)[RL_PANEL_ROWS], const char *panel, const char *x, size_t stride,    \
                                size_t n, size_t k)                                                           \
     {                                                                                                        \
-        body(y, panel, x, stride, n, k, how);                                                                \
+        body(y, panel, x, stride, n, k, __VA_ARGS__);                                                        \
     }                                                                                                        \
     static void gemm_##format(float *restrict y, size_t ldy, const void *restrict w, const void *restrict x, \
                               size_t x_stride, size_t m, size_t n, size_t k)                                 \
     {                                                                                                        \
         gemm(y, ldy, w, x, x_stride, m, n, k, FORMAT, panel_##format);                                       \
     }
-KERNEL(RL_F32, f32, panel_floats, rl_column256_f32)
-KERNEL(RL_F16, f16, panel_floats, rl_column256_f16)
-KERNEL(RL_BF16, bf16, panel_floats, rl_column256_bf16)
+KERNEL(RL_F32, f32, panel_floats, rl_column256_f32, sizeof(float))
+KERNEL(RL_F16, f16, panel_floats, rl_column256_f16, sizeof(rl_f16))
+KERNEL(RL_BF16, bf16, panel_floats, rl_column256_bf16, sizeof(rl_bf16))
 
 #define RECIPE(format, halves, ...)                                                                          \
     (&(const recipe){sizeof(rl_##format), halves, rl_tile_##format, __VA_ARGS__})
