@@ -13,7 +13,7 @@ foreach(folder base quant gemv gemm attention ops probe tokenizer)
     FILES_MATCHING PATTERN "*.h"
     PATTERN "x86_*.h" EXCLUDE PATTERN "arm_*.h" EXCLUDE
     PATTERN "*_avx2.h" EXCLUDE PATTERN "*_avx512.h" EXCLUDE PATTERN "*_neon.h" EXCLUDE
-    PATTERN "attn_rows.h" EXCLUDE PATTERN "attn_prefill_tile.h" EXCLUDE PATTERN "gemv_term.h" EXCLUDE
+    PATTERN "attn_rows.h" EXCLUDE PATTERN "attn_prefill_tile.h" EXCLUDE PATTERN "gemv_term.h" EXCLUDE PATTERN "lora_walk.h" EXCLUDE
     PATTERN "exp_poly.h" EXCLUDE PATTERN "kfit.h" EXCLUDE
     PATTERN "tokenizer_tables.h" EXCLUDE PATTERN "tokenizer_units*.h" EXCLUDE
     PATTERN "tokenizer_plan.h" EXCLUDE PATTERN "tokenizer_finder.h" EXCLUDE PATTERN "utf8.h" EXCLUDE)

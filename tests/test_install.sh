@@ -20,7 +20,7 @@ for header in registry.h gemv/gemv.h gemm/gemm.h gemm/lora.h attention/attn_deco
     [ -f "$include/$header" ] || fail "$header is not installed"
 done
 find "$include" -name '*.h' | sed "s|^$include/||" >headers
-grep -E 'avx|neon|attn_rows|_tile|_term|_tables' headers && fail "these are nobody else's"
+grep -E 'avx|neon|attn_rows|_tile|_term|_tables|_walk' headers && fail "these are nobody else's"
 while read -r header; do
     echo "#include \"$header\"" >alone.c
     "$compiler" -std=gnu17 -fsyntax-only -I"$include" alone.c 2>log || { cat log; fail "$header does not compile alone"; }

@@ -52,13 +52,14 @@ static inline __attribute__((always_inline)) void rl_prefetch_far(const void *p,
     for (size_t b = 0; b < bytes; b += 64) _mm_prefetch((const char *)p + b, _MM_HINT_T1);
 }
 
-/* The lines of a stream that come `far` bytes later into the second level, and those that come `near` bytes later, which
- * are there by now, into the first. */
-static inline __attribute__((always_inline)) void rl_prefetch_stream(const char *p, size_t far, size_t near,
-                                                                     size_t bytes)
+/* What a loop that reads one stream from memory asks for as it comes by p: the `bytes` bytes RL_FAR later, into the
+ * second level, and those RL_NEAR later, which are there by now, into the first. `bytes` is at most the difference.
+ * gemv_panels_avx512.c tells why both, and how the distances were found. */
+enum { RL_FAR = 4096, RL_NEAR = 2048 };
+static inline __attribute__((always_inline)) void rl_prefetch_stream(const char *p, size_t bytes)
 {
-    rl_prefetch_far(p + far, bytes);
-    rl_prefetch(p + near, bytes);
+    rl_prefetch_far(p + RL_FAR, bytes);
+    rl_prefetch(p + RL_NEAR, bytes);
 }
 
 /* out[j][i] = in[i][j]: eight rows of eight floats. */

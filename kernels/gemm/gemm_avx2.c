@@ -13,12 +13,12 @@
  * apart once (tile_avx2.h); of that the tokens by two. Two tokens by sixteen rows are four sums in int16 and four in
  * int32, which with weights, activations and products fill the sixteen registers; a wider group only spills. Floats
  * have one sum instead of two, so six tokens fit. A last group of fewer tokens runs the same instructions for each, and
- * a token's result does not depend on its company. What is taken apart is asked for at two distances before, as
- * gemv_panels_avx512.c says: 15 to 30 % where tokens are few. */
+ * a token's result does not depend on its company. What is taken apart is asked for RL_FAR bytes
+ * before, a block at once and so into the second level only: 15 to 30 % where tokens are few. */
 #include "gemm/gemm.h"
 #include "gemm/tile_avx2.h"
 
-enum { TOKENS = 64, GROUP = 2, FLOAT_GROUP = 6, FLOAT_COLS = 64, AHEAD = 3072, NEAR = 1536 };
+enum { TOKENS = 64, GROUP = 2, FLOAT_GROUP = 6, FLOAT_COLS = 64 };
 
 /* What a format is like in a tile. A constant wherever it is used, and folded. */
 typedef struct {
@@ -185,7 +185,7 @@ static inline __attribute__((always_inline)) void panel_quants(float (*y)[RL_PAN
         const size_t blocks = all - first < per_tile ? all - first : per_tile;
         for (size_t b = 0; b < blocks; b++) {
             const rl_tile_block w = rl_tile_block_at(panel, f->bytes, f->halves, first + b);
-            rl_prefetch_stream((const char *)w.units, AHEAD, NEAR, RL_PANEL_ROWS * f->bytes);
+            rl_prefetch_far((const char *)w.units + RL_FAR, RL_PANEL_ROWS * f->bytes);
             f->take(&tile, b, w);
         }
         tokens a = tokens_at(x, stride, act, k, first * block);
@@ -222,8 +222,7 @@ static inline __attribute__((always_inline)) void panel_floats(float (*y)[RL_PAN
     __m256 tile[FLOAT_COLS][2];
     for (size_t first = 0; first < k; first += FLOAT_COLS) {
         const size_t cols = k - first < FLOAT_COLS ? k - first : FLOAT_COLS;
-        rl_prefetch_stream(panel + first * RL_PANEL_ROWS * size, AHEAD, NEAR,
-                           FLOAT_COLS * RL_PANEL_ROWS * size);
+        rl_prefetch_far(panel + first * RL_PANEL_ROWS * size + RL_FAR, FLOAT_COLS * RL_PANEL_ROWS * size);
         for (size_t c = 0; c < cols; c++)
             for (size_t h = 0; h < 2; h++) tile[c][h] = column(panel, first + c, h);
         tokens a = {x + first * sizeof(float), NULL, NULL, stride};

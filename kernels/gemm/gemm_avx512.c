@@ -288,7 +288,7 @@ static void step_tokens(const plan *p, tile t, const char *x, size_t n, size_t k
     const size_t columns = rl_act_for(p->format) == RL_ACT_F32 ? FEW_FLOATS : FEW_QUANTS;
     const size_t pieces = few ? p->step / columns : 1; /* of a tile */
     float(*const all)[PAIR][LANES] = t.sums;
-    t.piece = rl_round_up(parts_of(step_bytes, tiles * pieces), RL_LINE);
+    t.piece = parts_of(step_bytes, tiles * pieces);
     for (size_t i = 0; i < tiles; i++) {
         const size_t begin = part(n, tiles, i), end = part(n, tiles, i + 1);
         t.sums = all + begin;

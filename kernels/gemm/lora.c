@@ -39,6 +39,7 @@ size_t rl_lora_packed_bytes(rl_format format, size_t m, size_t k)
 void rl_lora_pack(void *restrict panels, const void *restrict rows, rl_format format, size_t m, size_t k)
 {
     const size_t size = rl_row_bytes(format, 1);
+    assert(format == RL_F32 || format == RL_F16);
     const char *from = rows;
     char *to = panels;
     memset(to, 0, rl_lora_packed_bytes(format, m, k));
@@ -140,10 +141,10 @@ void rl_lora_down(const rl_lora_plan *plan, const uint8_t *which, float *h, cons
 }
 
 static void base_product(const rl_lora_plan *plan, float *y, size_t ldy, const void *act, size_t act_stride,
-                         size_t row, size_t m, size_t n)
+                         size_t row, size_t m, size_t n, bool alone)
 {
     const void *w = rl_matrix_row(&plan->w, row);
-    if (n == 1 && plan->one != NULL)
+    if (alone && plan->one != NULL)
         plan->one->run(y, w, act, m, plan->w.cols);
     else
         plan->many->run(y, ldy, w, act, act_stride, m, n, plan->w.cols);
@@ -162,16 +163,16 @@ static void add_adapter(const rl_lora_plan *plan, size_t i, const uint8_t *which
 
 /* Results of W's product are made where they lie close together, and go to y with the last adapter's: tokens of y are
  * kilobytes apart, often a power of two of them, when the few lines of a step share a set of the first cache and each
- * access goes to the second. */
+ * access goes to the second. A step is 32 KB of results; half of that was no faster on a core with 48 of first level. */
 enum { UNIT = 2 * RL_PANEL_ROWS, TOKENS = 256, ROOM = UNIT * TOKENS };
 
-/* Rows [row, row + m), `m * n` of at most ROOM. */
+/* Rows [row, row + m) of n tokens, `m * n` of at most ROOM; `alone` if the one token is all there is. */
 static void step(const rl_lora_plan *plan, const uint8_t *which, float *y, size_t ldy, const void *act,
-                 size_t act_stride, const float *h, size_t row, size_t m, size_t n)
+                 size_t act_stride, const float *h, size_t row, size_t m, size_t n, bool alone)
 {
     _Alignas(RL_LINE) float room[ROOM];
     const size_t last = plan->n_adapters - 1;
-    base_product(plan, room, m, act, act_stride, row, m, n);
+    base_product(plan, room, m, act, act_stride, row, m, n, alone);
     for (size_t i = 0; i < last; h += plan->adapter[i++].rank)
         add_adapter(plan, i, which, room, m, room, m, h, row, m, n);
     for (size_t t = 0; t < n && which != NULL; t++)
@@ -183,12 +184,12 @@ void rl_lora_product(const rl_lora_plan *plan, const uint8_t *which, float *y, s
                      size_t act_stride, const float *h, size_t row, size_t m, size_t n)
 {
     assert(row % RL_PANEL_ROWS == 0);
-    for (size_t t = 0, some; t < n; t += some) {
-        some = n - t < TOKENS ? n - t : TOKENS;
-        const size_t rows = ROOM / some / UNIT * UNIT;
+    const size_t blocks = (n + TOKENS - 1) / TOKENS;
+    for (size_t i = 0; i < blocks; i++) { /* tokens dealt out evenly */
+        const size_t t = n * i / blocks, some = n * (i + 1) / blocks - t, rows = ROOM / some / UNIT * UNIT;
         for (size_t r = 0; r < m; r += rows)
             step(plan, which == NULL ? NULL : which + t, y + t * ldy + row + r, ldy,
                  (const char *)act + t * act_stride, act_stride, h + t * plan->ranks, row + r,
-                 m - r < rows ? m - r : rows, some);
+                 m - r < rows ? m - r : rows, some, n == 1);
     }
 }

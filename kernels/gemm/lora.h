@@ -7,7 +7,7 @@
  *
  *   down  H = s A X, [n][ranks]: small, once for all of the matrix's rows (and for every matrix that has the same X)
  *   -- barrier --
- *   up    right after W's product of a few panels of rows, whose results are in the L1 cache: Y = those + B H
+ *   up    right after W's product of a few panels of rows, whose results are still in a near cache: Y = those + B H
  *
  * Adapter files store A [rank][k] and B [m][rank] in rows. Both are packed, which costs nothing beside W's packing, so
  * that a vector lane is a row: both steps are then one kernel, y = from + P x, without a sum across lanes.
@@ -25,11 +25,12 @@ enum { RL_LORA_ADAPTERS_MAX = 4, RL_LORA_RANK_MAX = 256, RL_LORA_NONE = 0xff };
 
 /* ---- kernels ---- */
 
-/* y [n][ldy] = from [n][ldf] + P x, m of each token; `from` may be y.
- *   panels  of P [m][k], from rl_lora_pack
+/* y [n][ldy] = from [n][ldf] + P x, m of each token. `from` may be y, where ldf is ldy; otherwise nothing overlaps.
+ *   panels  of P [m][k], from rl_lora_pack; k at least 1
  *   x       [n][ldx], k of each
- * A result depends neither on which other rows or tokens are in the call nor on how many; its terms are added one
- * after another, column by column. */
+ * Reads the panels whole, nothing else past what is there, but may prefetch past panels and x, which cannot fault. A
+ * result depends neither on which other rows or tokens are in the call nor on how many; its terms are added one after
+ * another, column by column. */
 typedef void rl_lora_fn(float *y, size_t ldy, const float *from, size_t ldf, const void *restrict panels,
                         const float *restrict x, size_t ldx, size_t m, size_t n, size_t k);
 
@@ -54,11 +55,13 @@ extern const rl_lora_table rl_lora_scalar, rl_lora_avx2, rl_lora_avx512, rl_lora
 /* ---- packing ---- */
 
 /* Sixteen rows are a panel, the last one filled up with zero rows: all columns of the first panel, sixteen values each,
- * then those of the second. Unlike the panels of base/panels.h these are dense: those have columns in groups of 32, which
- * would be twice as much of B at rank 16. Bytes of m rows: */
+ * then those of the second. Unlike the panels of base/panels.h these are dense: those have columns in groups of 32,
+ * which would be twice as much of B at rank 16. A is padded to a multiple of 16 ranks: rank 8 takes as long as 16. */
+
+/* Bytes of m rows of k values, f32 or f16. */
 size_t rl_lora_packed_bytes(rl_format format, size_t m, size_t k);
 
-/* rows [m][k] into `panels`, RL_LINE aligned. */
+/* rows [m][k] into `panels`, aligned to a value; best to RL_LINE. */
 void rl_lora_pack(void *restrict panels, const void *restrict rows, rl_format format, size_t m, size_t k);
 
 /* ---- a matrix with its adapters ---- */
@@ -92,14 +95,16 @@ size_t rl_lora_scratch_bytes(const rl_lora_plan *plan, size_t n);
 /* In what follows `which` says for each token which adapter is its own, RL_LORA_NONE for none; where `which` is NULL
  * all adapters apply to every token. */
 
-/* The first step, of panels [first, last) of all adapters' together. Threads take a share of the panels or of the
- * tokens, and meet before the second step; or each computes all of them, in a scratch of its own. x are floats as
+/* The first step, of panels [first, last) of all adapters' together. Threads take a share of the tokens, or
+ * of the panels where there is one token (up to rank 16 it is one panel, and one thread's), and meet before the second
+ * step; or each computes all of them, in a scratch of its own. x are floats as
  * base/act.h has them (RL_ACT_F32), tokens x_stride bytes apart. */
 void rl_lora_down(const rl_lora_plan *plan, const uint8_t *which, float *h, const void *x, size_t x_stride,
                   size_t n, size_t first, size_t last);
 
 /* The second: rows [row, row + m) of y = W X and the adapters' part of them. `y` is where token 0's row 0 goes; `act`
- * are the activations as W's kernel takes them. row is a multiple of RL_PANEL_ROWS (better of 2 * RL_PANEL_ROWS).
+ * are the activations as W's kernel takes them. row is a multiple of RL_PANEL_ROWS (better of 2 * RL_PANEL_ROWS). Scratch is
+ * on the stack, 32 KB beside W's kernel's.
  * Precision, beyond that of W's product: with R the ranks added,
  *   (k + R + 16) * FLT_EPSILON * sum |s b a x| + R * FLT_EPSILON * |W x|     (derived in tests/test_lora.c) */
 void rl_lora_product(const rl_lora_plan *plan, const uint8_t *which, float *y, size_t ldy, const void *act,

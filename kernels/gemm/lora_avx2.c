@@ -37,7 +37,7 @@ static inline __attribute__((always_inline)) void one(float *y, const float *fro
     for (size_t c = 0; c < k; c++, panel += RL_PANEL_ROWS * size) {
         const __m256 xc = _mm256_broadcast_ss(x + c);
         for (size_t p = 0; p < P; p++) {
-            rl_prefetch_far(panel + p * panel_bytes + RL_LORA_AHEAD, 1);
+            if (c % 2 == 0) rl_prefetch_stream(panel + p * panel_bytes, 2 * RL_PANEL_ROWS * size);
             for (size_t i = 0; i < VECTORS; i++)
                 sum[p][i] = _mm256_fmadd_ps(load(panel + p * panel_bytes + i * LANES * size), xc, sum[p][i]);
         }
@@ -54,24 +54,8 @@ static inline __attribute__((always_inline)) void widen_f16(float *restrict to, 
 
 /* ---- the kernels ---- */
 
-#define KERNEL(format, type, widen)                                                                          \
-    static inline __attribute__((always_inline)) void one_##format(float *y, const float *from,              \
-                                                                   const char *panel, size_t panel_bytes,    \
-                                                                   const float *x, size_t k, size_t P)       \
-    {                                                                                                        \
-        one(y, from, panel, panel_bytes, x, k, P, rl_load_##format##_256, sizeof(type));                     \
-    }                                                                                                        \
-    static void run_##format(float *y, size_t ldy, const float *from, size_t ldf,                            \
-                             const void *restrict panels, const float *restrict x, size_t ldx, size_t m,     \
-                             size_t n, size_t k)                                                             \
-    {                                                                                                        \
-        rl_lora_walk(                                                                                        \
-            y, ldy, from, ldf, panels, x, ldx, m, n, k,                                                      \
-            (rl_lora_tiles){TOKENS, PANELS, PANELS_OF_ONE, many, one_##format, widen, sizeof(type)});        \
-    }
-KERNEL(f32, float, NULL)
-KERNEL(f16, rl_f16, widen_f16)
-#undef KERNEL
+RL_LORA_KERNEL(f32, float, rl_load_f32_256, NULL)
+RL_LORA_KERNEL(f16, rl_f16, rl_load_f16_256, widen_f16)
 
 static const rl_lora rows[] = {
     {{"lora_f32_avx2", RL_AVX2, RL_CPU_AVX2}, RL_F32, run_f32},

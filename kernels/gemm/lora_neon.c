@@ -39,31 +39,16 @@ static inline __attribute__((always_inline)) void one(float *y, const float *fro
         for (size_t i = 0; i < VECTORS; i++) vst1q_f32(y + p * RL_PANEL_ROWS + i * LANES, sum[p][i]);
 }
 
-static inline void widen_f16(float *restrict to, const void *restrict from, size_t n)
+static inline __attribute__((always_inline)) void widen_f16(float *restrict to, const void *restrict from,
+                                                            size_t n)
 {
     for (size_t i = 0; i < n; i += LANES) vst1q_f32(to + i, rl_load_f16x4((const rl_f16 *)from + i));
 }
 
 /* ---- the kernels ---- */
 
-#define KERNEL(format, type, widen)                                                                          \
-    static inline __attribute__((always_inline)) void one_##format(float *y, const float *from,              \
-                                                                   const char *panel, size_t panel_bytes,    \
-                                                                   const float *x, size_t k, size_t P)       \
-    {                                                                                                        \
-        one(y, from, panel, panel_bytes, x, k, P, rl_load_##format##x4, sizeof(type));                       \
-    }                                                                                                        \
-    static void run_##format(float *y, size_t ldy, const float *from, size_t ldf,                            \
-                             const void *restrict panels, const float *restrict x, size_t ldx, size_t m,     \
-                             size_t n, size_t k)                                                             \
-    {                                                                                                        \
-        rl_lora_walk(                                                                                        \
-            y, ldy, from, ldf, panels, x, ldx, m, n, k,                                                      \
-            (rl_lora_tiles){TOKENS, PANELS, PANELS_OF_ONE, many, one_##format, widen, sizeof(type)});        \
-    }
-KERNEL(f32, float, NULL)
-KERNEL(f16, rl_f16, widen_f16)
-#undef KERNEL
+RL_LORA_KERNEL(f32, float, rl_load_f32x4, NULL)
+RL_LORA_KERNEL(f16, rl_f16, rl_load_f16x4, widen_f16)
 
 static const rl_lora rows[] = {
     {{"lora_f32_neon", RL_NEON, RL_CPU_NEON}, RL_F32, run_f32},

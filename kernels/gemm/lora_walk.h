@@ -13,7 +13,8 @@
 
 #include <string.h>
 
-enum { RL_LORA_CHUNK = 128, RL_LORA_TOKENS_MAX = 8, RL_LORA_PANELS_MAX = 2, RL_LORA_AHEAD = 3072 };
+/* Two panels' chunks are 16 KB of floats; with eight tokens' numbers they leave room in a first level of 32. */
+enum { RL_LORA_CHUNK = 128, RL_LORA_TOKENS_MAX = 8, RL_LORA_PANELS_MAX = 2 };
 
 /* Panels of a chunk, as floats. */
 typedef float rl_lora_wide[RL_LORA_CHUNK * RL_PANEL_ROWS];
@@ -53,8 +54,8 @@ static __attribute__((noinline)) void rl_lora_part(float *y, size_t ldy, const f
     for (size_t t = 0; t < tokens; t++) memcpy(y + t * ldy, room[t], rows * sizeof *y);
 }
 
-/* n tokens by P panels, of the last of which `rows` rows are there; also asks for the same tokens' next `ahead`
- * numbers. */
+/* n tokens by P panels, of the last of which `rows` rows are there. Asks for the next `ahead` numbers of the tokens of
+ * whole tiles: they are read a chunk at a time, too short a run for the hardware's prefetchers. */
 static inline __attribute__((always_inline)) void rl_lora_of_many(float *y, size_t ldy, const float *from,
                                                                   size_t ldf, const float *const *panel,
                                                                   const float *x, size_t ldx, size_t rows,
@@ -99,6 +100,7 @@ rl_lora_of_panels(float *y, size_t ldy, const float *from, size_t ldf, const cha
     }
 }
 
+/* One token by all panels. */
 static inline __attribute__((always_inline)) void rl_lora_of_one(float *y, const float *from,
                                                                  const char *panel, const float *x, size_t m,
                                                                  size_t k, const rl_lora_tiles tiles)
@@ -135,5 +137,23 @@ static inline __attribute__((always_inline)) void rl_lora_walk(float *y, size_t 
         rl_lora_of_panels(y + r, ldy, from + r, ldf, panel, x, ldx,
                           m - r < RL_PANEL_ROWS ? m - r : RL_PANEL_ROWS, n, k, 1, tiles);
 }
+
+/* run_<format>, of what a tier's file has: TOKENS, PANELS and PANELS_OF_ONE, many(), and one() that takes a function to
+ * load values as well. */
+#define RL_LORA_KERNEL(format, type, load, widen)                                                            \
+    static inline __attribute__((always_inline)) void one_##format(float *y, const float *from,              \
+                                                                   const char *panel, size_t panel_bytes,    \
+                                                                   const float *x, size_t k, size_t P)       \
+    {                                                                                                        \
+        one(y, from, panel, panel_bytes, x, k, P, load, sizeof(type));                                       \
+    }                                                                                                        \
+    static void run_##format(float *y, size_t ldy, const float *from, size_t ldf,                            \
+                             const void *restrict panels, const float *restrict x, size_t ldx, size_t m,     \
+                             size_t n, size_t k)                                                             \
+    {                                                                                                        \
+        rl_lora_walk(                                                                                        \
+            y, ldy, from, ldf, panels, x, ldx, m, n, k,                                                      \
+            (rl_lora_tiles){TOKENS, PANELS, PANELS_OF_ONE, many, one_##format, widen, sizeof(type)});        \
+    }
 
 #endif

@@ -10,7 +10,7 @@
 #include "base/panels_avx2.h"
 #include "gemv/gemv.h"
 
-enum { AHEAD = 3456, NEAR = 1536, ROWS = 8, SUMMED = 4 };
+enum { ROWS = 8, SUMMED = 4 };
 
 /* vpshufb within each lane: `pattern` has byte numbers of 0 to 3, and 0x80 for a zero. */
 static inline __m256i pick(__m256i v, unsigned pattern)
@@ -72,7 +72,7 @@ static inline __m256i line(const block *b, size_t i) { return rl_line256(b->line
 
 static inline __attribute__((always_inline)) void ask(const block *b, size_t part)
 {
-    rl_prefetch_stream(b->start + b->part_bytes * part, AHEAD, NEAR, b->part_bytes);
+    rl_prefetch_stream(b->start + b->part_bytes * part, b->part_bytes);
 }
 
 /* What a super-block adds to the rows' sums. */

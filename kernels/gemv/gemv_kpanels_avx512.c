@@ -24,8 +24,6 @@
 #include "base/panels_avx512.h"
 #include "gemv/gemv.h"
 
-enum { AHEAD = 3456, NEAR = 1536 };
-
 /* vpshufb within each lane: `pattern` has byte numbers of 0 to 3, and 0x80 for a zero. */
 static inline __m512i pick(__m512i v, unsigned pattern)
 {
@@ -69,7 +67,7 @@ static inline __m512i line(const block *b, size_t i) { return rl_line(b->lines, 
 
 static inline __attribute__((always_inline)) void ask(const block *b, size_t part)
 {
-    rl_prefetch_stream(b->start + b->part_bytes * part, AHEAD, NEAR, b->part_bytes);
+    rl_prefetch_stream(b->start + b->part_bytes * part, b->part_bytes);
 }
 
 /* What a super-block adds to the rows' sums. */

@@ -10,12 +10,12 @@
  *
  * A fifth bit is spread from its row's dword over the lane by vpshufb, and compared with the bit that it should be.
  *
- * Lines are asked for at two distances, as gemv_panels_avx512.c says; loops are longer here, and it gives more: 14.0 for
- * 12.2 GB/s of q4_0 on the same Xeon. */
+ * Lines are asked for at two distances, as gemv_panels_avx512.c tells; loops are longer here, and it gives more: 14.0
+ * for 12.2 GB/s of q4_0 on the same Xeon. */
 #include "base/panels_avx2.h"
 #include "gemv/gemv.h"
 
-enum { AHEAD = 3072, NEAR = 1536, HALF = RL_LINE / 2, HALVES = 2 };
+enum { HALF = RL_LINE / 2, HALVES = 2 };
 
 /* The int32 sums of pairs. */
 static inline __m256i widen(__m256i pairs) { return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)); }
@@ -84,7 +84,7 @@ static inline __attribute__((always_inline)) void add_block(__m256 sum[HALVES], 
                                                             const char *quants, const rl_act_view *a,
                                                             size_t b, blocks_of f)
 {
-    rl_prefetch_stream(quants, AHEAD, NEAR, f.quants);
+    rl_prefetch_stream(quants, f.quants);
     const int32_t s = ((const int32_t *)a->s)[b];
     const __m256 dx = _mm256_set1_ps(a->d[b]), minimum = _mm256_mul_ps(dx, _mm256_set1_ps((float)s));
     __m256i dot[HALVES];
@@ -115,7 +115,7 @@ static inline __attribute__((always_inline)) void gemv_blocks(float *restrict y,
         __m256 sum[HALVES] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
         size_t b = 0;
         for (; b + group <= blocks; b += group, p += group_bytes) {
-            rl_prefetch_stream(p, AHEAD, NEAR, RL_LINE);
+            rl_prefetch_stream(p, RL_LINE);
             for (size_t i = 0; i < group; i++)
                 add_block(sum, p + RL_LINE / 2 * i, p + RL_LINE + f.quants * i, &a, b + i, f);
         }
@@ -171,12 +171,13 @@ static inline __attribute__((always_inline)) void gemv_float(float *restrict y, 
         const float *xf = x;
         size_t left = k;
         for (; left >= GROUP; left -= GROUP, xf += GROUP, p += group_bytes) {
-            rl_prefetch_stream(p, AHEAD, NEAR, group_bytes);
-            for (size_t j = 0; j < GROUP; j += SUMS)
+            for (size_t j = 0; j < GROUP; j += SUMS) {
+                rl_prefetch_stream(p + j * RL_PANEL_ROWS * size, SUMS * RL_PANEL_ROWS * size);
                 for (size_t i = 0; i < SUMS; i++)
                     for (size_t h = 0; h < HALVES; h++)
                         sum[i][h] =
                             _mm256_fmadd_ps(column(p, j + i, h), _mm256_set1_ps(xf[j + i]), sum[i][h]);
+            }
         }
         for (size_t j = 0; j < left; j++)
             for (size_t h = 0; h < HALVES; h++)

@@ -13,21 +13,20 @@
  * a bit each, and added by mask.
  *
  * Memory: lines are read one after another, in one stream, for that is what the hardware's prefetchers follow; two
- * panels at once share their broadcasts and are faster from the caches, but a quarter slower from memory. Each block asks
- * for what comes AHEAD bytes later, into the second level of cache, past the end of the panel into the next, and past the
- * matrix into whatever follows it: with luck the next tensor, and a prefetch cannot fault. That is as far as a core gets
- * while memory answers (15 to 40 bytes a ns, some 100 ns); further off the hardware's prefetchers do worse. It also asks
- * for what comes NEAR bytes later, which is in the second level by then, into the first: left to the loads, a line on its
- * way from there holds up the core's lookahead, which has room for few lines where a line takes many instructions. On a
- * Xeon one thread read 12.8 GB/s of q4_0 at a distance of 8192 bytes, 14.1 at 3072, 14.5 with both; of f16 13.1 without
- * any, 14.8 with both; plain reading got 16.2.
+ * panels at once share their broadcasts and are faster from the caches, but a quarter slower from memory. Each block
+ * asks for what comes RL_FAR bytes later, into the second level of cache, past the end of the panel into the next, and
+ * past the matrix into whatever follows it: with luck the next tensor, and a prefetch cannot fault. That is as far as a
+ * core gets while memory answers (15 to 40 bytes a ns, some 100 ns); further off the hardware's prefetchers do worse.
+ * It also asks for what comes RL_NEAR bytes later, which is in the second level by then, into the first: left to the
+ * loads, a line on its way from there holds up the core's lookahead, which has room for few lines where a line takes
+ * many instructions. On a Xeon one thread read 12.8 GB/s of q4_0 asking 8192 bytes ahead, 14.1 at 3072, 14.5 and more
+ * with both, wherever between 3072 and 4096 and between 1536 and 2048 they were; of f16 13.1 without any, 14.8 with
+ * both; plain reading got 16.2.
  *
  * Every row is computed by the same instructions wherever it lies; the last panel's missing rows are computed and not
  * stored. */
 #include "base/panels_avx512.h"
 #include "gemv/gemv.h"
-
-enum { AHEAD = 3072, NEAR = 1536 };
 
 /* A line for two uses. Left to itself GCC loads it in each of them, and loads are what is scarce. */
 static inline __m512i kept_line(const char *p, size_t i)
@@ -93,7 +92,7 @@ typedef struct {
 static inline __attribute__((always_inline)) __m512
 add_block(__m512 sum, const char *halves, const char *quants, const rl_act_view *a, size_t b, blocks_of f)
 {
-    rl_prefetch_stream(quants, AHEAD, NEAR, f.quants);
+    rl_prefetch_stream(quants, f.quants);
     const int32_t s = ((const int32_t *)a->s)[b];
     const __m512 dx = _mm512_set1_ps(a->d[b]);
     /* s fits a word of its lane, so that one madd multiplies it */
@@ -115,7 +114,7 @@ static inline __attribute__((always_inline)) void gemv_blocks(float *restrict y,
         __m512 sum = _mm512_setzero_ps();
         size_t b = 0;
         for (; b + group <= blocks; b += group, p += group_bytes) {
-            rl_prefetch_stream(p, AHEAD, NEAR, RL_LINE);
+            rl_prefetch_stream(p, RL_LINE);
             for (size_t i = 0; i < group; i++)
                 sum = add_block(sum, p + RL_LINE / 2 * i, p + RL_LINE + f.quants * i, &a, b + i, f);
         }
@@ -169,7 +168,7 @@ static inline __attribute__((always_inline)) void gemv_float(float *restrict y, 
         size_t left = k;
         for (; left >= GROUP; left -= GROUP, xf += GROUP, p += group_bytes) {
             for (size_t j = 0; j < GROUP; j += SUMS) {
-                rl_prefetch_stream(p + j * RL_PANEL_ROWS * size, AHEAD, NEAR, SUMS * RL_PANEL_ROWS * size);
+                rl_prefetch_stream(p + j * RL_PANEL_ROWS * size, SUMS * RL_PANEL_ROWS * size);
                 for (size_t i = 0; i < SUMS; i++)
                     sum[i] = _mm512_fmadd_ps(column(p, j + i), _mm512_set1_ps(xf[j + i]), sum[i]);
             }
