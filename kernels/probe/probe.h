@@ -3,7 +3,7 @@
  * project is of.
  *
  *   read     streams `bytes` bytes (a multiple of RL_PROBE_STEP, RL_LINE aligned) once and returns their XOR; on x86 it
- * asks for what comes RL_PROBE_AHEAD bytes later, as the kernels do, for plain loads do not keep every memory busy
+ * asks for what comes RL_PROBE_AHEAD bytes later, as kernels do, for plain loads do not keep every memory busy
  *   write    streams as many bytes out, storing `value`
  *   fma_f32, dot_i8, dot_bf16, tile_i8    run `steps` steps of independent multiply-adds in registers and return a value that
  * depends on all of them; one step is `ops_per_step` operations (a multiply-add counts two). dot_i8 is the
