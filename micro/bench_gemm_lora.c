@@ -1,9 +1,9 @@
 /* bench_gemm_lora.c - products with adapters on top, and what the adapters cost.
  *
- * Timed: the first step (H = s A X, each thread its tokens, or its panels of A where there is one token), the barrier, and
- * the product with the second step in it, over and over on one matrix: it is hot, unless it is larger than half the
- * last-level cache, when it is neither hot nor cold and the row does not say. All adapters apply to all tokens, which
- * is the dearest there is.
+ * Timed: the first step (H = s A X, each thread its tokens, or its panels of A where there is one token), the barrier,
+ * and the product with the second step in it, over and over on one matrix: it is hot, unless it is larger than half
+ * the last-level cache, when it is neither hot nor cold and the row does not say. All adapters apply to all tokens,
+ * which is the dearest there is.
  *
  * The column lora_tax_pct is what that takes beyond the product alone, in percent. A few percent are less than what the
  * machine drifts by between two cases, so the case itself runs the other side, after its timing: pairs of one product

@@ -9,8 +9,8 @@
  * and "tile_i8" where it has a tile unit. */
 void rl_yardsticks_add(rl_suite *suite, uint32_t cpu, size_t llc_bytes);
 
-/* Registers "read_again": reading the same `bytes` bytes (1 GiB of more) over and over, as a program does whose weights they are. Unlike
- * "read" it may find some of them in a cache, as the weights may be. */
+/* Registers "read_again": reading the same `bytes` bytes (1 GiB of more) over and over, as a program does whose weights
+ * they are. Unlike "read" it may find some of them in a cache, as the weights may be. */
 void rl_yardsticks_add_again(rl_suite *suite, uint32_t cpu, size_t bytes);
 
 #endif

@@ -13,8 +13,10 @@
  * apart once (tile_avx2.h); of that the tokens by two. Two tokens by sixteen rows are four sums in int16 and four in
  * int32, which with weights, activations and products fill the sixteen registers; a wider group only spills. Floats
  * have one sum instead of two, so six tokens fit. A last group of fewer tokens runs the same instructions for each, and
- * a token's result does not depend on its company. What is taken apart is asked for RL_FAR bytes
- * before, a block at once and so into the second level only: 15 to 30 % where tokens are few. */
+ * a token's result does not depend on its company.
+ *
+ * What is taken apart is asked for RL_FAR bytes before, a block at once and so into the second level only. On a Xeon
+ * two tokens gain 9 (f16) to 35 % (q6_K) by it, q4_K nothing. */
 #include "gemm/gemm.h"
 #include "gemm/tile_avx2.h"
 

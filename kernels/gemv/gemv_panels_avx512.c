@@ -19,9 +19,9 @@
  * core gets while memory answers (15 to 40 bytes a ns, some 100 ns); further off the hardware's prefetchers do worse.
  * It also asks for what comes RL_NEAR bytes later, which is in the second level by then, into the first: left to the
  * loads, a line on its way from there holds up the core's lookahead, which has room for few lines where a line takes
- * many instructions. On a Xeon one thread read 12.8 GB/s of q4_0 asking 8192 bytes ahead, 14.1 at 3072, 14.5 and more
- * with both, wherever between 3072 and 4096 and between 1536 and 2048 they were; of f16 13.1 without any, 14.8 with
- * both; plain reading got 16.2.
+ * many instructions. On a Xeon one thread read 12.8 GB/s of q4_0 asking 8192 bytes ahead, 14.0 at 3072, 14.8 with
+ * both; of f16 12.6 without any, 14.1 with both; plain reading got 16.2. Between 3072 and 4096, and between 1536 and
+ * 2048, it makes little difference there; the longer ones leave room for faster memory.
  *
  * Every row is computed by the same instructions wherever it lies; the last panel's missing rows are computed and not
  * stored. */
