@@ -25,7 +25,8 @@ set(RL_FLAGS_avx512 ${RL_FLAGS_avx2}
 set(RL_FLAGS_neon -march=armv8.2-a+dotprod)
 # What only some processors of a tier have. A file x_<feature>_<tier>.c is compiled with it, and its rows need it.
 set(RL_FLAGS_bf16_avx512 ${RL_FLAGS_avx512} -mavx512bf16)
-set(RL_FLAGS_amx_avx512 ${RL_FLAGS_avx512} -mamx-tile -mamx-int8)
+set(RL_FLAGS_amx_avx512 ${RL_FLAGS_avx512} -mamx-tile -mamx-int8 -mamx-bf16)
+set(RL_FLAGS_amxbf16_avx512 ${RL_FLAGS_amx_avx512})
 set(RL_FLAGS_i8mm_neon -march=armv8.2-a+dotprod+i8mm)
 set(RL_FLAGS_bf16_neon -march=armv8.2-a+dotprod+bf16)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")

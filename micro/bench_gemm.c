@@ -5,7 +5,7 @@
  * Weights come from a ring larger than the last-level cache, as a layer's do, packed for the kernel that reads them;
  * tokens are quantised before. Bytes are those of the weights, operations two a weight and token. Every case is a
  * percentage of the peak of the tier's multiply-add in vectors: by the tile unit (AMX) it may be more than all of it,
- * and tile_i8 in the context is that one's. A few tokens cost what it costs to read the weights, so they are
+ * and tile_i8 and tile_bf16 in the context are that one's. A few tokens cost what it costs to read the weights, so they are
  * also one of the read bandwidth; and only they have a scalar case to refer to, which takes seconds for a prompt. */
 #include "base/mem.h"
 #include "bench_gemm_lora.h"
@@ -82,6 +82,14 @@ static void run(rl_state *st)
     }
 }
 
+/* The peak that is shown beside those that rows are percentages of. */
+static const char *context_of(const rl_gemm *doing)
+{
+    const bool floats = doing->act == RL_ACT_F32;
+    if (rl_kernel_in_tiles(&doing->base)) return floats ? "tile_bf16" : "tile_i8";
+    return doing->format == RL_BF16 ? "dot_bf16" : NULL;
+}
+
 static void add_case(rl_program *p, const rl_part *part, const rl_gemm *kern, const rl_shape *shape, size_t n,
                      size_t threads)
 {
@@ -121,9 +129,7 @@ static void add_case(rl_program *p, const rl_part *part, const rl_gemm *kern, co
                                .reference_only = part->reference_only,
                                .bandwidth_yardstick = few ? "read" : NULL,
                                .peak_yardstick = kern->act == RL_ACT_F32 ? "fma_f32" : "dot_i8",
-                               .context_yardstick = kern->format == RL_BF16            ? "dot_bf16"
-                                                    : rl_kernel_in_tiles(&doing->base) ? "tile_i8"
-                                                                                       : NULL,
+                               .context_yardstick = context_of(doing),
                            });
 }
 

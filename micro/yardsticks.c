@@ -7,8 +7,8 @@
 /* One stretch of memory for both directions, made when first needed. A process has one suite, so one that no cache holds,
  * and one for reading again. */
 typedef struct {
-    const rl_probe *read, *write, *fma, *dot, *bf16, *tile; /* tile: or NULL */
-    char *data;                                             /* owned */
+    const rl_probe *read, *write;
+    char *data; /* owned */
     size_t bytes;
     unsigned users;
 } yard;
@@ -69,54 +69,35 @@ static uint64_t share(const rl_state *st)
     return STEPS * (st->thread + 1) / st->threads - STEPS * st->thread / st->threads;
 }
 
-static void multiply_floats(rl_state *st)
+static void multiply(rl_state *st)
 {
-    const yard *y = st->arg;
-    while (rl_state_next(st)) rl_keep_value(y->fma->run.compute(share(st)));
-}
-
-static void multiply_bytes(rl_state *st)
-{
-    const yard *y = st->arg;
-    while (rl_state_next(st)) rl_keep_value(y->dot->run.compute(share(st)));
-}
-
-static void multiply_bfloats(rl_state *st)
-{
-    const yard *y = st->arg;
-    while (rl_state_next(st)) rl_keep_value(y->bf16->run.compute(share(st)));
-}
-
-static void multiply_tiles(rl_state *st)
-{
-    const yard *y = st->arg;
-    while (rl_state_next(st)) rl_keep_value(y->tile->run.compute(share(st)));
+    const rl_probe *const *probe = st->arg;
+    while (rl_state_next(st)) rl_keep_value((*probe)->run.compute(share(st)));
 }
 
 void rl_yardsticks_add(rl_suite *suite, uint32_t cpu, size_t llc_bytes)
 {
+    static const rl_probe_kind kinds[] = {RL_PROBE_FMA_F32, RL_PROBE_DOT_I8, RL_PROBE_DOT_BF16,
+                                          RL_PROBE_TILE_I8, RL_PROBE_TILE_BF16};
+    static const rl_probe *compute[RL_COUNT(kinds)];
     static yard y;
     y = (yard){
         .read = rl_probe_find(RL_PROBE_READ, cpu),
         .write = rl_probe_find(RL_PROBE_WRITE, cpu),
-        .fma = rl_probe_find(RL_PROBE_FMA_F32, cpu),
-        .dot = rl_probe_find(RL_PROBE_DOT_I8, cpu),
-        .bf16 = rl_probe_find(RL_PROBE_DOT_BF16, cpu),
-        .tile = rl_probe_find(RL_PROBE_TILE_I8, cpu),
         .bytes = rl_round_up(4 * llc_bytes, 1 << 20),
     };
     const double bytes = (double)y.bytes;
-    const rl_yardstick all[] = {
-        {"read",     read_memory,      &y, open_buffer, close_buffer, bytes, 0                           },
-        {"write",    write_memory,     &y, open_buffer, close_buffer, bytes, 0                           },
-        {"fma_f32",  multiply_floats,  &y, NULL,        NULL,         0,     STEPS * y.fma->ops_per_step },
-        {"dot_i8",   multiply_bytes,   &y, NULL,        NULL,         0,     STEPS * y.dot->ops_per_step },
-        {"dot_bf16", multiply_bfloats, &y, NULL,        NULL,         0,     STEPS * y.bf16->ops_per_step},
+    const rl_yardstick memory[] = {
+        {"read",  read_memory,  &y, open_buffer, close_buffer, bytes, 0},
+        {"write", write_memory, &y, open_buffer, close_buffer, bytes, 0},
     };
-    for (size_t i = 0; i < RL_COUNT(all); i++) rl_suite_add_yardstick(suite, &all[i]);
-    if (y.tile != NULL)
-        rl_suite_add_yardstick(suite, &(rl_yardstick){"tile_i8", multiply_tiles, &y, NULL, NULL, 0,
-                                                      STEPS * y.tile->ops_per_step});
+    for (size_t i = 0; i < RL_COUNT(memory); i++) rl_suite_add_yardstick(suite, &memory[i]);
+    for (size_t i = 0; i < RL_COUNT(kinds); i++) {
+        compute[i] = rl_probe_find(kinds[i], cpu);
+        if (compute[i] == NULL) continue;
+        rl_suite_add_yardstick(suite, &(rl_yardstick){rl_probe_name(kinds[i]), multiply, &compute[i], NULL,
+                                                      NULL, 0, STEPS * compute[i]->ops_per_step});
+    }
 }
 
 enum { MOST_AGAIN = 1 << 30 }; /* of more a cache keeps nothing that matters */

@@ -6,7 +6,7 @@
 #include "perf/bench.h"
 
 /* Registers "read", "write", "fma_f32", "dot_i8" and "dot_bf16" with the best kernels that `cpu` can run,
- * and "tile_i8" where it has a tile unit. */
+ * and "tile_i8" and "tile_bf16" where it has a tile unit. */
 void rl_yardsticks_add(rl_suite *suite, uint32_t cpu, size_t llc_bytes);
 
 /* Registers "read_again": reading the same `bytes` bytes (1 GiB of more) over and over, as a program does whose weights

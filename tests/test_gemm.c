@@ -155,6 +155,35 @@ static void nothing_overflows_at_the_extremes(void **state)
     each_kernel(not_overflowing);
 }
 
+/* Activations from 2^-60 to 2^60 with all their bits, and half floats down to the smallest: whatever parts a kernel
+ * multiplies them in. */
+static void all_magnitudes(const rl_gemm *kern)
+{
+    if (kern->act != RL_ACT_F32) return;
+    enum { M = 33, N = 20, K = 70 };
+    util_rng rng = {7};
+    problem p = make_problem(kern, M, N, K, 7);
+    util_guard_free(&p.w);
+    for (size_t i = 0; i < M * K && kern->format == RL_F16; i++) {
+        const uint16_t bits = (uint16_t)util_u64(&rng);
+        ((uint16_t *)p.rows)[i] = (bits & 0x7c00) == 0x7c00 ? bits & 0x83ff : bits; /* no infinities */
+    }
+    p.w = util_lay_out(p.rows, kern->format, kern->layout, M, K);
+    for (size_t t = 0; t < N; t++)
+        for (size_t i = 0; i < K; i++)
+            ((float *)((char *)p.x.data + t * p.x_stride))[i] =
+                ldexpf(util_normal(&rng), (int)(util_u64(&rng) % 121) - 60);
+    run(&p);
+    check_exact(&p);
+    free_problem(&p);
+}
+
+static void floats_of_all_magnitudes_are_within_their_bound(void **state)
+{
+    (void)state;
+    each_kernel(all_magnitudes);
+}
+
 /* Each token alone gives what it gave in the company of all. */
 static void alone_as_together(const rl_gemm *kern)
 {
@@ -326,6 +355,7 @@ int main(void)
         cmocka_unit_test(the_kernel_found_is_the_one_that_uses_most),
         cmocka_unit_test(every_kernel_is_within_its_bound_at_all_tails),
         cmocka_unit_test(nothing_overflows_at_the_extremes),
+        cmocka_unit_test(floats_of_all_magnitudes_are_within_their_bound),
         cmocka_unit_test(a_token_does_not_depend_on_its_company),
         cmocka_unit_test(a_token_of_quants_has_the_result_of_the_kernel_for_one),
         cmocka_unit_test(a_row_does_not_depend_on_the_cut),

@@ -34,7 +34,7 @@ static const struct {
 };
 
 /* What not every processor of a tier has. Kernels that need it have files and names of their own. */
-static const char *const features[] = {"i8mm_", "bf16_", "amx_"};
+static const char *const features[] = {"i8mm_", "bf16_", "amx_", "amxbf16_"};
 
 /* gemv's kernels on panels have files of their own, too: K formats', and the others'. The scalar ones are in one. */
 static const char *variant_of(const rl_registry_row *row)

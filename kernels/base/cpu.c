@@ -73,8 +73,8 @@ uint32_t rl_cpu_detect(void)
         cpu |= RL_CPU_AVX512;
         if (bit(a71, 5)) cpu |= RL_CPU_BF16;
         if (bit(c7, 1)) cpu |= RL_CPU_VBMI;
-        bool tiles = (xcr0 & 0x60000) == 0x60000 && bit(d7, 24) && bit(d7, 25); /* AMX-TILE, AMX-INT8 */
-        if (tiles && may_use_tiles()) cpu |= RL_CPU_AMX;
+        bool tiles = bit(d7, 24) && bit(d7, 25) && bit(d7, 22); /* AMX-TILE, AMX-INT8, AMX-BF16 */
+        if (tiles && (xcr0 & 0x60000) == 0x60000 && may_use_tiles()) cpu |= RL_CPU_AMX;
     }
     return cpu;
 }

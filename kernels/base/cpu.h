@@ -30,7 +30,7 @@ enum {
     RL_CPU_VBMI = 1u << 3,   /* AVX512_VBMI: vpermb */
     RL_CPU_NEON = 1u << 4,   /* the whole neon tier */
     RL_CPU_I8MM = 1u << 5,   /* Arm I8MM: smmla */
-    RL_CPU_AMX = 1u << 6,    /* AMX-TILE and AMX-INT8: tdpbssd; the process was allowed to use them */
+    RL_CPU_AMX = 1u << 6,    /* AMX-TILE, -INT8 and -BF16: tdpbssd, tdpbf16ps; the process was allowed to use them */
 };
 
 /* What this CPU has and the operating system saves (XCR0 is read, not only cpuid). Environment plays no part. Asks the

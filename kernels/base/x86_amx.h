@@ -11,7 +11,8 @@
 #include "base/x86_avx512.h"
 
 /* GCC's names, and Clang's until 15. */
-#if !(defined(__AMX_TILE__) && defined(__AMX_INT8__)) && !(defined(__AMXTILE__) && defined(__AMXINT8__))
+#if !(defined(__AMX_TILE__) && defined(__AMX_INT8__) && defined(__AMX_BF16__)) &&                            \
+    !(defined(__AMXTILE__) && defined(__AMXINT8__) && defined(__AMXBF16__))
 #error "this file needs the flags of the avx512 tier and amx"
 #endif
 

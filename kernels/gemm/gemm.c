@@ -4,6 +4,7 @@
 static const rl_gemm_table *const tables[] = {
 #if defined(RL_X86)
     &rl_gemm_amx_avx512,
+    &rl_gemm_amxbf16_avx512,
     &rl_gemm_avx512,
     &rl_gemm_avx2,
 #elif defined(RL_ARM64)
@@ -25,8 +26,9 @@ const rl_gemm *rl_gemm_find(rl_format format, rl_layout layout, uint32_t cpu)
 
 const rl_gemm *rl_gemm_doing(const rl_gemm *kern, size_t n)
 {
-    /* taking a K format apart costs more than a block of 32, using it far less */
-    const size_t least = rl_format_table[kern->format].block_elems == RL_QK_K ? 24 : 64;
+    /* taking a K format apart costs more than a block of 32, using it far less; a sum of floats would be another */
+    const size_t block = rl_format_table[kern->format].block_elems;
+    const size_t least = block == RL_QK_K ? 16 : block == RL_QK ? 32 : 0;
     if (!rl_kernel_in_tiles(&kern->base) || n >= least) return kern;
     return rl_gemm_find(kern->format, kern->layout, kern->base.needs & ~(uint32_t)RL_CPU_AMX);
 }

@@ -9,7 +9,9 @@
  * split threads on m, at multiples of RL_PANEL_ROWS (better of 2 * RL_PANEL_ROWS). A result depends neither on which
  * other rows or tokens are in the call nor on n; of quants, it is to the bit that of the same tier's kernel for one token
  * (gemv.h) on the same layout.
- * Precision: of each result as in gemv.h. Errors: none at run time. Scratch is on the stack, up to 64 KB. */
+ * Precision: of each result as in gemv.h; but the tile unit's kernels of floats take for zero what is below 2^-126, of
+ * numbers, products and the last bits of either, and an infinity makes NaN of the results that it is in. Errors: none
+ * at run time. Scratch is on the stack, up to 64 KB, of these kernels 448 KB. */
 #ifndef RL_GEMM_H
 #define RL_GEMM_H
 
@@ -31,8 +33,8 @@ typedef struct {
 /* The best kernel a CPU mask can run; NULL where no kernel takes the format in that layout. */
 const rl_gemm *rl_gemm_find(rl_format format, rl_layout layout, uint32_t cpu);
 
-/* The kernel that does a call of n tokens: the tile unit's (AMX) leave calls of few to their tier's other, which is
- * faster. */
+/* The kernel that does a call of n tokens: of quants, the tile unit's (AMX) leave calls of few to their tier's other,
+ * which is faster and has the same results. */
 const rl_gemm *rl_gemm_doing(const rl_gemm *kern, size_t n);
 
 /* Every kernel built, in a fixed order; NULL past the last. */
@@ -42,7 +44,7 @@ typedef struct {
     const rl_gemm *rows;
     size_t n;
 } rl_gemm_table;
-extern const rl_gemm_table rl_gemm_scalar, rl_gemm_avx2, rl_gemm_avx512, rl_gemm_amx_avx512;
+extern const rl_gemm_table rl_gemm_scalar, rl_gemm_avx2, rl_gemm_avx512, rl_gemm_amx_avx512, rl_gemm_amxbf16_avx512;
 extern const rl_gemm_table rl_gemm_neon, rl_gemm_i8mm_neon;
 
 #endif

@@ -7,8 +7,11 @@
  * So the products are nearly free, and what counts is what has to be done to their sums in vectors.
  *
  * Blocks of 32 columns have a float scale each, so their sums leave the unit after half an instruction: through memory,
- * for there is no other way. A row of sums is then a load, a conversion and two multiplications; at two vectors a cycle
- * that takes half as long again as the products. The sixteen tokens' sums of floats stay in registers for a whole step.
+ * for there is no other way. A row of sums is then a load, a conversion and two multiplications. While the unit is used,
+ * and for some 300 cycles after, only one of a core's two units for vectors of 64 bytes multiplies and converts: this,
+ * not the products, is what takes the time. Additions of floats still go two by two. So the registers do not start at
+ * zero but at what, as a float, is MIDDLE: sums below 2^22 added to it make the float MIDDLE + sum, and the conversion is
+ * a subtraction, and exact. The sixteen tokens' sums of floats stay in registers for a whole step.
  *
  * A K format's sub-blocks of 16 or 32 have integer scales, so its sums need not leave before the super-block ends, if
  * the weights are scaled when they are taken apart. Quant times scale is up to 13 bits: a line becomes two, of the lower
@@ -36,14 +39,25 @@ enum { TOKENS = 256, TILE = 16, SUMS = TILE * LANES /* of a register */ };
 /* Products are stored one block after they are asked for, and read another after that. */
 enum { RING = 4, AGO = 2 };
 
+/* Asks for the lines that start within piece i of what panel h has ahead: a line or two with every instruction or two of
+ * the unit, for bursts wait for one another. */
+static inline __attribute__((always_inline)) void ask_ahead(const tile *t, size_t h, size_t i)
+{
+    const char *at = t->ahead[h] + i * t->piece, *end = at + t->piece;
+    for (at += -(uintptr_t)at % RL_LINE; at < end; at += RL_LINE) rl_prefetch(at, 1);
+}
+
 #define EACH_OF_16 _Pragma("GCC unroll 16") for (size_t i = 0; i < TILE; i++)
 
-/* The registers' shapes for n tokens and lines of `columns` columns. */
-static void take_tiles(size_t n, size_t columns)
+/* Columns of an instruction. */
+static inline size_t columns_of(const plan *p) { return p->step == K_STEP ? 64 : 32; }
+
+/* The registers' shapes, for sixteen tokens and `columns` columns of an instruction. */
+static void take_tiles(size_t columns)
 {
     rl_tiles tiles = {0};
-    for (size_t i = C0; i <= C3; i++) rl_tiles_set(&tiles, i, n, LANES * sizeof(int32_t));
-    for (size_t i = X0; i <= X1; i++) rl_tiles_set(&tiles, i, n, columns);
+    for (size_t i = C0; i <= C3; i++) rl_tiles_set(&tiles, i, TILE, LANES * sizeof(int32_t));
+    for (size_t i = X0; i <= X1; i++) rl_tiles_set(&tiles, i, TILE, columns);
     for (size_t i = W0; i <= W1; i++) rl_tiles_set(&tiles, i, columns / 4, RL_LINE);
     rl_tiles_take(&tiles);
 }
@@ -67,14 +81,18 @@ static inline void open_blocks(token_blocks *o, const tile *t, size_t n, bool mi
     }
 }
 
+/* 1.5 * 2^23: floats around it are whole numbers, one apart. Products of a block add up to 32 * 128 * 127 at most. */
+#define MIDDLE 12582912.0f
+
 /* Multiplies block b into register C, stores the products of the block before, in register BEFORE, and adds up those of
  * the block before that. */
 #define BLOCK(C, BEFORE, X, W)                                                                               \
     do {                                                                                                     \
         if (b < blocks) {                                                                                    \
-            RL_TILE_LOAD(X, t->q + 32 * b, t->x_stride);                                                     \
+            ask_ahead(t, h, b);                                                                              \
+            RL_TILE_LOAD(X, t->q + 32 * b, t->q_stride);                                                     \
             RL_TILE_LOAD(W, w->q[8 * b][h], PAIR *RL_LINE);                                                  \
-            _tile_zero(C);                                                                                   \
+            RL_TILE_LOAD(C, middle, 0);                                                                      \
             _tile_dpbssd(C, X, W);                                                                           \
         }                                                                                                    \
         RL_TILE_STORE(BEFORE, ring[BEFORE], RL_LINE);                                                        \
@@ -85,14 +103,14 @@ static inline void open_blocks(token_blocks *o, const tile *t, size_t n, bool mi
 /* Scaled products of block b of panel h, added to the sums. */
 static inline __attribute__((always_inline)) void add_block(const quants_step *w, size_t h, size_t b,
                                                             bool minimum, const token_blocks *x,
-                                                            const int32_t products[SUMS], __m512 sum[TILE])
+                                                            const float products[SUMS], __m512 sum[TILE])
 {
     const __m512 d = _mm512_load_ps(w->d[b][h]);
     const __m512 m = minimum ? _mm512_load_ps(w->m[b][h]) : d;
     EACH_OF_16
     {
-        const __m512 product = _mm512_cvtepi32_ps(_mm512_load_si512(products + i * LANES));
-        sum[i] = _mm512_fmadd_ps(product, _mm512_mul_ps(d, _mm512_set1_ps(x->d[i][b])), sum[i]);
+        const __m512 whole = _mm512_sub_ps(_mm512_load_ps(products + i * LANES), _mm512_set1_ps(MIDDLE));
+        sum[i] = _mm512_fmadd_ps(whole, _mm512_mul_ps(d, _mm512_set1_ps(x->d[i][b])), sum[i]);
         if (minimum) sum[i] = _mm512_fmadd_ps(m, _mm512_set1_ps(x->ds[i][b]), sum[i]);
     }
 }
@@ -101,10 +119,10 @@ static inline __attribute__((always_inline)) void tile_blocks(const tile *t, siz
 {
     const quants_step *w = &t->weights->quants;
     const size_t blocks = t->columns / 32;
-    _Alignas(RL_LINE) int32_t ring[RING][SUMS];
+    _Alignas(RL_LINE) float ring[RING][SUMS], middle[LANES];
     token_blocks x;
     open_blocks(&x, t, n, minimum);
-    if (n < TILE) memset(ring, 0, sizeof ring);
+    _mm512_store_ps(middle, _mm512_set1_ps(MIDDLE));
     for (size_t h = 0; h < PAIR; h++) {
         __m512 sum[TILE];
         EACH_OF_16 sum[i] = i < n ? *sums(t, i, h) : _mm512_setzero_ps();
@@ -146,7 +164,8 @@ static inline __attribute__((always_inline)) void multiply_k(const tile *t, bool
         _tile_zero(C3);
     }
     for (size_t j = 0; j < K_LINES; j += 16) {
-        RL_TILE_LOAD(X0, t->q + 4 * j, t->x_stride);
+        for (size_t h = 0; h < PAIR; h++) ask_ahead(t, h, j / 16);
+        RL_TILE_LOAD(X0, t->q + 4 * j, t->q_stride);
         MULTIPLY_PAIR(j, C0, C1);
         if (wide) MULTIPLY_PAIR(K_LINES + j, C2, C3);
     }
@@ -229,32 +248,42 @@ static void k32_min(const tile *t, size_t n) { tile_k(t, n, 32, true, true); }
 
 typedef void some_fn(const tile *t, size_t n);
 
-static inline __attribute__((always_inline)) void step_tokens(const plan *p, tile t, const char *x, size_t n,
-                                                              size_t k, size_t step_bytes, size_t columns,
-                                                              some_fn *some)
+/* Fewer tokens than a tile has, again, with the last in place of those that are not there: registers of another shape
+ * would do without, but taking it takes hundreds of cycles. */
+static void fill_up(tile *t, size_t n, int8_t to[TILE][STEP])
 {
+    for (size_t i = 0; i < TILE; i++) memcpy(to[i], t->q + (i < n ? i : n - 1) * t->q_stride, t->columns);
+    t->q = to[0];
+    t->q_stride = STEP;
+}
+
+static inline __attribute__((always_inline)) void step_tokens(const plan *p, tile t, const char *x, size_t n,
+                                                              size_t k, size_t step_bytes, some_fn *some)
+{
+    _Alignas(RL_LINE) int8_t last[TILE][STEP];
     float(*const all)[PAIR][LANES] = t.sums;
-    const size_t piece = rl_round_up(parts_of(step_bytes, parts_of(n, TILE)), RL_LINE);
+    const size_t part = parts_of(step_bytes, parts_of(n, TILE));
+    t.piece = parts_of(part, p->step / columns_of(p));
     for (size_t i = 0; i < n; i += TILE) {
         const size_t here = n - i < TILE ? n - i : TILE;
-        if (i == 0 || here < TILE) take_tiles(here, columns);
         t.sums = all + i;
         open_tokens(&t, rl_act_for(p->format), x + i * t.x_stride, k);
-        for (size_t h = 0; h < PAIR; h++) rl_prefetch(t.ahead[h] + i / TILE * piece, piece);
+        if (here < TILE) fill_up(&t, here, last);
         some(&t, here);
+        for (size_t h = 0; h < PAIR; h++) t.ahead[h] += part;
     }
 }
 
-#define STEP_OF(some, columns)                                                                               \
+#define STEP_OF(some)                                                                                        \
     static void step_##some(const plan *p, tile t, const char *x, size_t n, size_t k, size_t step_bytes)     \
     {                                                                                                        \
-        step_tokens(p, t, x, n, k, step_bytes, columns, some);                                               \
+        step_tokens(p, t, x, n, k, step_bytes, some);                                                        \
     }
-STEP_OF(plain_blocks, 32)
-STEP_OF(blocks_with_minima, 32)
-STEP_OF(k16, 64)
-STEP_OF(k16_narrow_min, 64)
-STEP_OF(k32_min, 64)
+STEP_OF(plain_blocks)
+STEP_OF(blocks_with_minima)
+STEP_OF(k16)
+STEP_OF(k16_narrow_min)
+STEP_OF(k32_min)
 
 /* ---- lines as signed bytes ---- */
 
@@ -321,7 +350,9 @@ static void gemm_of(const plan *p, float *y, size_t ldy, const void *w, const vo
         doing->run(y, ldy, w, x, x_stride, m, n, k);
         return;
     }
-    gemm(p, y, ldy, w, x, x_stride, m, n, k);
+    const product o = {y, ldy, w, rl_panel_bytes(p->format, k), x, x_stride, m, n, k, false};
+    take_tiles(columns_of(p));
+    gemm(p, &o);
     rl_tiles_release();
 }
 

@@ -37,7 +37,7 @@ static inline __attribute__((always_inline)) void ask_ahead(const tile *t, size_
 /* Four activations of token i, from column 4 j of the step on, to all lanes. */
 static inline __m512i four(const tile *t, size_t i, size_t j)
 {
-    return rl_to_all(t->q + i * t->x_stride + 4 * j);
+    return rl_to_all(t->q + i * t->q_stride + 4 * j);
 }
 
 /* For each token i of n, and each panel h of the pair: unrolled whole, so that sums stay in registers. */
@@ -300,13 +300,20 @@ static void step_tokens(const plan *p, tile t, const char *x, size_t n, size_t k
 
 /* ---- the formats ---- */
 
+static void gemm_of(const plan *p, float *y, size_t ldy, const void *w, const void *x, size_t x_stride,
+                    size_t m, size_t n, size_t k)
+{
+    const product o = {y, ldy, w, rl_panel_bytes(p->format, k), x, x_stride, m, n, k, false};
+    gemm(p, &o);
+}
+
 /* A kernel, of a format's unpack_ and few_. */
 #define KERNEL(FORMAT, format, offset, step, tiles, few)                                                     \
     static void gemm_##format(float *restrict y, size_t ldy, const void *restrict w, const void *restrict x, \
                               size_t x_stride, size_t m, size_t n, size_t k)                                 \
     {                                                                                                        \
         static const plan p = {FORMAT, offset, step, TOKENS, step_tokens, unpack_##format, tiles, few};      \
-        gemm(&p, y, ldy, w, x, x_stride, m, n, k);                                                           \
+        gemm_of(&p, y, ldy, w, x, x_stride, m, n, k);                                                        \
     }
 
 /* Its tiles for a few tokens. */

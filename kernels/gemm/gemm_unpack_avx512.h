@@ -27,6 +27,7 @@ typedef struct {
 typedef union {
     quants_step quants;
     _Alignas(RL_LINE) float floats[FLOAT_STEP][PAIR][LANES];
+    char bf16[FLOAT_STEP / 32][2][PAIR][16 * RL_LINE]; /* of 32 columns, upper and lower piece: pairs of columns */
 } step;
 
 /* rl_bits of v turned right by n bits (left where n < 0), so that a field inside a byte lands where `mask` is. */

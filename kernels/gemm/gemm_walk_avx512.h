@@ -13,13 +13,13 @@ enum { FEW = 8, MOST_TOKENS = 256 };
 
 /* What a tile is given: a step of the weights, up to TILE tokens, and where their results are. */
 typedef struct {
-    const step *weights;
+    step *weights;
     const char *panel[PAIR]; /* the same step's, for tiles that take quants from there */
     size_t first, columns;   /* of the step */
     int offset;              /* of the weights */
-    const int8_t *q;         /* first token's, at the step's first column; the others x_stride bytes on */
-    const char *d, *s;       /* scales and sums likewise */
-    size_t x_stride;
+    const int8_t *q;         /* first token's, at the step's first column; the others q_stride bytes on */
+    const char *d, *s;       /* scales and sums likewise, x_stride bytes on */
+    size_t q_stride, x_stride;
     float (*sums)[PAIR][LANES]; /* first token's, so far */
     const char *ahead[PAIR];    /* what will be needed next, to be asked for in pieces */
     size_t piece;               /* bytes of one */
@@ -56,6 +56,7 @@ static inline void open_tokens(tile *t, rl_act act, const char *x, size_t k)
     const size_t sums_at =
         act == RL_ACT_Q8 ? t->first / 32 * sizeof(int32_t) : t->first / 16 * sizeof(int16_t);
     t->q = (const int8_t *)x + t->first;
+    t->q_stride = t->x_stride;
     t->d = x + rl_act_d_offset(k) + t->first / rl_act_block(act) * sizeof(float);
     t->s = x + rl_act_s_offset(act, k) + sums_at;
 }
@@ -63,53 +64,74 @@ static inline void open_tokens(tile *t, rl_act act, const char *x, size_t k)
 /* So few tokens that taking a step apart for them would not pay. */
 static inline bool are_few(const plan *p, size_t n) { return n <= FEW && p->few_tiles != NULL; }
 
-/* A pair of panels, the second perhaps the first again, times n tokens; into t.sums. */
-static inline void pair_tokens(const plan *p, tile t, step *s, const char *x, size_t n, size_t k)
+/* What is multiplied by what: m rows of panels that lie panel_bytes apart, n tokens, k columns of both; into y. */
+typedef struct {
+    float *y;
+    size_t ldy;
+    const char *w;
+    size_t panel_bytes;
+    const char *x;
+    size_t x_stride, m, n, k;
+    bool more; /* y has the columns before these, and these are added */
+} product;
+
+/* A pair of panels, the second perhaps the first again, times all the tokens; added to t.sums. */
+static inline void pair_tokens(const plan *p, const product *o, tile t, step *s)
 {
-    const size_t panel_bytes = rl_panel_bytes(p->format, k);
     const size_t step_bytes = p->step * rl_panel_group_bytes(p->format) / rl_panel_group_elems(p->format);
-    const bool all = !are_few(p, n);
-    memset(t.sums, 0, n * sizeof *t.sums);
-    for (t.first = 0; t.first < k; t.first += p->step) {
-        const size_t next = (t.first / p->step + 1) * step_bytes; /* of this pair, or past it of the next */
-        t.columns = k - t.first < p->step ? k - t.first : p->step;
+    const bool all = !are_few(p, o->n);
+    for (t.first = 0; t.first < o->k; t.first += p->step) {
+        const size_t left = o->k - t.first;
+        /* of this pair, or of the next */
+        const size_t next = left > p->step ? (t.first / p->step + 1) * step_bytes : PAIR * o->panel_bytes;
+        t.columns = left < p->step ? left : p->step;
         for (size_t h = 0; h < PAIR; h++) {
-            p->unpack(s, h, t.panel[h], t.first, t.columns, all);
-            t.ahead[h] = t.panel[h] + next + (next < panel_bytes ? 0 : panel_bytes);
+            if (p->unpack != NULL) p->unpack(s, h, t.panel[h], t.first, t.columns, all);
+            t.ahead[h] = t.panel[h] + next;
         }
-        p->run(p, t, x, n, k, step_bytes);
+        p->run(p, t, o->x, o->n, o->k, step_bytes);
     }
 }
 
 /* All the rows, for so few tokens that their activations stay in the second cache. */
-static inline void gemm_tokens(const plan *p, float *y, size_t ldy, const char *w, const char *x,
-                               size_t x_stride, size_t m, size_t n, size_t k)
+static inline void gemm_tokens(const plan *p, const product *o)
 {
-    const size_t panel_bytes = rl_panel_bytes(p->format, k);
     step s;
     _Alignas(RL_LINE) float all[MOST_TOKENS][PAIR][LANES];
-    tile t = {.weights = &s, .offset = p->offset, .x_stride = x_stride, .sums = all};
-    for (size_t row = 0; row < m; row += PAIR * LANES) {
-        const size_t left = m - row;
-        t.panel[0] = w + row / LANES * panel_bytes;
+    tile t = {.weights = &s, .offset = p->offset, .x_stride = o->x_stride, .sums = all};
+    for (size_t row = 0; row < o->m; row += PAIR * LANES) {
+        const size_t left = o->m - row;
+        t.panel[0] = o->w + row / LANES * o->panel_bytes;
         t.panel[1] =
-            left > LANES ? t.panel[0] + panel_bytes : t.panel[0]; /* a last one alone is done twice */
-        pair_tokens(p, t, &s, x, n, k);
-        for (size_t i = 0; i < n; i++)
+            left > LANES ? t.panel[0] + o->panel_bytes : t.panel[0]; /* a last one alone is done twice */
+        memset(all, 0, rl_round_up(o->n, 16) * sizeof *all);
+        for (size_t i = 0; i < o->n && o->more; i++)
             for (size_t h = 0; h < PAIR && h * LANES < left; h++)
-                _mm512_mask_storeu_ps(y + i * ldy + row + h * LANES, rl_mask16(left - h * LANES),
+                _mm512_store_ps(all[i][h], _mm512_maskz_loadu_ps(rl_mask16(left - h * LANES),
+                                                                 o->y + i * o->ldy + row + h * LANES));
+        pair_tokens(p, o, t, &s);
+        for (size_t i = 0; i < o->n; i++)
+            for (size_t h = 0; h < PAIR && h * LANES < left; h++)
+                _mm512_mask_storeu_ps(o->y + i * o->ldy + row + h * LANES, rl_mask16(left - h * LANES),
                                       _mm512_load_ps(all[i][h]));
     }
 }
 
-static inline void gemm(const plan *p, float *y, size_t ldy, const void *w, const void *x, size_t x_stride,
-                        size_t m, size_t n, size_t k)
+/* Tokens [begin, end) of a product. */
+static inline product some_tokens(product o, size_t begin, size_t end)
 {
-    const size_t blocks = parts_of(n, p->tokens);
+    o.y += begin * o.ldy;
+    o.x += begin * o.x_stride;
+    o.n = end - begin;
+    return o;
+}
+
+static inline void gemm(const plan *p, const product *o)
+{
+    const size_t blocks = parts_of(o->n, p->tokens);
     for (size_t i = 0; i < blocks; i++) {
-        const size_t begin = part(n, blocks, i), end = part(n, blocks, i + 1);
-        gemm_tokens(p, y + begin * ldy, ldy, w, (const char *)x + begin * x_stride, x_stride, m, end - begin,
-                    k);
+        const product block = some_tokens(*o, part(o->n, blocks, i), part(o->n, blocks, i + 1));
+        gemm_tokens(p, &block);
     }
 }
 

@@ -1,41 +1,56 @@
-/* probe_amx_avx512.c - the multiply-add of bytes in the tile unit, where the CPU has one (AMX-INT8). */
+/* probe_amx_avx512.c - the multiply-adds of the tile unit, where the CPU has one (AMX): of bytes, and of bfloats. */
 #include "base/x86_amx.h"
 #include "probe/probe.h"
 
-/* tdpbssd: 16 x 16 sums of 64 products. Four chains: latency 52 at one in 16 cycles needs as many in flight. */
-static uint64_t tile_i8(uint64_t steps)
+static inline __m512i sum_of_tile(__m512i all, const int32_t bits[16 * 16])
 {
-    _Alignas(RL_LINE) int8_t ones[16 * RL_LINE];
-    _Alignas(RL_LINE) int32_t sums[16 * 16];
-    rl_tiles tiles = {0};
-    __m512i all = _mm512_setzero_si512();
-    memset(ones, 1, sizeof ones);
-    for (size_t i = 0; i < 8; i++) rl_tiles_set(&tiles, i, 16, RL_LINE);
-    rl_tiles_take(&tiles);
-    RL_TILE_LOAD(4, ones, RL_LINE);
-    RL_TILE_LOAD(5, ones, RL_LINE);
-    for (uint64_t s = 0; s < steps; s++) {
-        _tile_dpbssd(0, 4, 5);
-        _tile_dpbssd(1, 4, 5);
-        _tile_dpbssd(2, 4, 5);
-        _tile_dpbssd(3, 4, 5);
-    }
+    for (size_t i = 0; i < 16; i++) all = _mm512_add_epi32(all, _mm512_load_si512(bits + 16 * i));
+    return all;
+}
+
 #define ADD(tile)                                                                                            \
     do {                                                                                                     \
         RL_TILE_STORE(tile, sums, RL_LINE);                                                                  \
-        for (size_t i = 0; i < 16; i++) all = _mm512_add_epi32(all, _mm512_load_si512(sums + 16 * i));       \
+        all = sum_of_tile(all, sums);                                                                        \
     } while (0)
-    ADD(0);
-    ADD(1);
-    ADD(2);
-    ADD(3);
-    rl_tiles_release();
-    return rl_fold_bits(all);
-}
 
+/* 16 x 16 sums of the products of a line; `ones` is two bytes of the operands. Four chains: a latency of 52 cycles at one
+ * in 16 needs as many in flight. */
+#define TILE_PROBE(name, multiply, ones)                                                                     \
+    static uint64_t name(uint64_t steps)                                                                     \
+    {                                                                                                        \
+        _Alignas(RL_LINE) int16_t line[RL_LINE / 2];                                                         \
+        _Alignas(RL_LINE) int32_t sums[16 * 16];                                                             \
+        rl_tiles tiles = {0};                                                                                \
+        __m512i all = _mm512_setzero_si512();                                                                \
+        _mm512_store_si512(line, _mm512_set1_epi16(ones));                                                   \
+        for (size_t i = 0; i < 8; i++) rl_tiles_set(&tiles, i, 16, RL_LINE);                                 \
+        rl_tiles_take(&tiles);                                                                               \
+        RL_TILE_LOAD(4, line, 0);                                                                            \
+        RL_TILE_LOAD(5, line, 0);                                                                            \
+        for (uint64_t s = 0; s < steps; s++) {                                                               \
+            multiply(0, 4, 5);                                                                               \
+            multiply(1, 4, 5);                                                                               \
+            multiply(2, 4, 5);                                                                               \
+            multiply(3, 4, 5);                                                                               \
+        }                                                                                                    \
+        ADD(0);                                                                                              \
+        ADD(1);                                                                                              \
+        ADD(2);                                                                                              \
+        ADD(3);                                                                                              \
+        rl_tiles_release();                                                                                  \
+        return rl_fold_bits(all);                                                                            \
+    }
+TILE_PROBE(tile_i8, _tile_dpbssd, 0x0101)
+TILE_PROBE(tile_bf16, _tile_dpbf16ps, 0x3f80)
+
+#define NEEDS (RL_CPU_AVX2 | RL_CPU_AVX512 | RL_CPU_AMX)
 static const rl_probe rows[] = {
-    {{"probe_tile_i8_amx_avx512", RL_AVX512, RL_CPU_AVX2 | RL_CPU_AVX512 | RL_CPU_AMX},
-     RL_PROBE_TILE_I8, 4 * 16 * 16 * 64 * 2,
-     {.compute = tile_i8}},
+    {{"probe_tile_i8_amx_avx512", RL_AVX512, NEEDS},
+     RL_PROBE_TILE_I8,   4 * 16 * 16 * 64 * 2,
+     {.compute = tile_i8}  },
+    {{"probe_tile_bf16_amx_avx512", RL_AVX512, NEEDS},
+     RL_PROBE_TILE_BF16, 4 * 16 * 16 * 32 * 2,
+     {.compute = tile_bf16}},
 };
 const rl_probe_table rl_probe_amx_avx512 = {rows, RL_COUNT(rows)};
