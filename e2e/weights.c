@@ -34,7 +34,7 @@ static void pack_all(void *arg, size_t rank)
     for (size_t i = 0; (from = rl_llama_matrix(p->rows, i)) != NULL; i++) {
         to = rl_llama_matrix(&p->weights->model, i);
         if (to->layout == RL_ROWS) continue;
-        for (rl_team_walk w = rl_team_walk_start(p->team, rank, to->rows, RL_WEIGHTS_UNIT);
+        for (rl_team_walk w = rl_team_walk_start(p->team, rank, to->rows, RL_WEIGHTS_UNIT, RL_WEIGHTS_UNIT);
              rl_team_walk_next(&w);)
             pack_rows(to, from, w.begin, w.end);
         rl_team_barrier(p->team);

@@ -1,12 +1,13 @@
-/* bench_gemm.c - Y = W X for several tokens at the shapes of a real model: a few tokens that are verified together, and
- * prompts.
+/* bench_gemm.c - Y = W X for several tokens at the shapes of a real model: a few tokens that are verified together,
+ * and prompts.
  *
  * Timed: run() alone, on each thread's share of the rows, and with several threads the barrier that ends the product.
  * Weights come from a ring larger than the last-level cache, as a layer's do, packed for the kernel that reads them;
  * tokens are quantised before. Bytes are those of the weights, operations two a weight and token. Every case is a
  * percentage of the peak of the tier's multiply-add in vectors: by the tile unit (AMX) it may be more than all of it,
- * and tile_i8 and tile_bf16 in the context are that one's. A few tokens cost what it costs to read the weights, so they are
- * also one of the read bandwidth; and only they have a scalar case to refer to, which takes seconds for a prompt. */
+ * and tile_i8 and tile_bf16 in the context are that one's. A few tokens cost what it costs to read the weights, so
+ * they are also one of the read bandwidth; and only they have a scalar case to refer to, which takes seconds for a
+ * prompt. */
 #include "base/mem.h"
 #include "bench_gemm_lora.h"
 #include "gemm/gemm.h"

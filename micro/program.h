@@ -46,7 +46,7 @@ typedef struct {
 } rl_program;
 
 /* Opens the suite with the flags of the axes and of the program; registers the yardsticks "read", "write",
- * "fma_f32", "dot_i8" and "dot_bf16". False where the program should end with *exit_code. */
+ * and the peaks (micro/yardsticks.h). False where the program should end with *exit_code. */
 bool rl_program_open(rl_program *p, const rl_program_config *config, int argc, char **argv, int *exit_code);
 
 /* Zeroed memory for what a case is about, freed by rl_program_run. NULL where there is none: leave the case out,

@@ -1,9 +1,14 @@
-/* test_gemm.c - every kernel for several tokens against exact arithmetic, and against itself: a result is the same, bit
- * for bit, however many tokens and rows share the call.
+/* test_gemm.c - every kernel for several tokens against exact arithmetic, and against itself: a result is the same,
+ * bit for bit, however many tokens and rows share the call.
  *
- * The bound is gemv.h's, derived in tests/test_gemv.c: a result is one row times one token's activations, and how many
- * of them a call computes adds no rounding. Exact arithmetic is slow, so it judges one call of every shape that a tile
- * can have; calls of other numbers of tokens are judged by having the same bits. */
+ * The bound is gemv.h's, derived in tests/test_gemv.c: a result is one row times one token's activations, and how
+ * many of them a call computes adds no rounding. The kernels that multiply floats as sums of bfloats round otherwise;
+ * with u = FLT_EPSILON / 2, in parts of sum |w x|: the product left out is at most 2^-21 = 8 u; an instruction adds
+ * up 16 products, of even and of odd columns, with 16 roundings at most (of k columns k / 2, the first being exact),
+ * then both with one; and there are at most five additions for every 32 columns. That is 8 + min(k / 2, 16) + 1 + 5
+ * ceil(k / 32), at most 2 (k + 8), the bound: 14 of 18 u for one column, 30 of 80 for 32. Exact arithmetic is slow,
+ * so it judges one call of every shape that a tile can have; calls of other numbers of tokens are judged by having
+ * the same bits. */
 #include "util_matrix.h"
 
 #include "gemm/gemm.h"
@@ -188,10 +193,10 @@ static void floats_of_all_magnitudes_are_within_their_bound(void **state)
 static void alone_as_together(const rl_gemm *kern)
 {
     enum { M = 33 };
-    static const size_t tokens[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10,  11,
-                                    12, 13, 14, 15, 16, 17, 24, 31, 64, 129, 300};
-    const size_t k =
-        3 * (rl_format_table[kern->format].block_elems == 1 ? 50 : rl_format_table[kern->format].block_elems);
+    static const size_t tokens[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,   10,  11,  12,
+                                    13, 14, 15, 16, 17, 24, 31, 64, 128, 129, 256, 300};
+    /* of floats so many that no tile, step or stretch of columns ends with them */
+    const size_t block = rl_format_table[kern->format].block_elems, k = block == 1 ? 1050 : 3 * block;
     for (size_t i = 0; i < RL_COUNT(tokens); i++) {
         problem p = make_problem(kern, M, tokens[i], k, i);
         run(&p);
@@ -314,6 +319,35 @@ static void a_void_block_makes_its_token_nan_and_no_other(void **state)
     each_kernel(void_alone);
 }
 
+/* A token with an infinity or without numbers has no number where it matters, and changes no other. */
+static void not_finite_alone(const rl_gemm *kern)
+{
+    if (kern->act != RL_ACT_F32) return;
+    enum { M = 20, N = 37, K = 70, INFINITE = 3, NO_NUMBER = 18 };
+    problem p = make_problem(kern, M, N, K, 8), q = make_problem(kern, M, N, K, 8);
+    ((float *)((char *)p.x.data + INFINITE * p.x_stride))[5] = INFINITY;
+    ((uint32_t *)((char *)p.x.data + NO_NUMBER * p.x_stride))[K - 1] =
+        0x7f800001; /* its upper half is an infinity */
+    run(&p);
+    run(&q);
+    for (size_t t = 0; t < N; t++)
+        for (size_t r = 0; r < M; r++) {
+            const float got = *result(&p, t, r);
+            const bool right = t == NO_NUMBER  ? isnan(got)
+                               : t == INFINITE ? !isfinite(got)
+                                               : rl_f32_to_bits(got) == rl_f32_to_bits(*result(&q, t, r));
+            if (!right) fail_msg("%s: token %zu row %zu: %g", kern->base.name, t, r, (double)got);
+        }
+    free_problem(&q);
+    free_problem(&p);
+}
+
+static void a_token_that_is_not_finite_spoils_no_other(void **state)
+{
+    (void)state;
+    each_kernel(not_finite_alone);
+}
+
 static void every_format_has_a_kernel_for_panels_in_each_tier(void **state)
 {
     (void)state;
@@ -360,6 +394,7 @@ int main(void)
         cmocka_unit_test(a_token_of_quants_has_the_result_of_the_kernel_for_one),
         cmocka_unit_test(a_row_does_not_depend_on_the_cut),
         cmocka_unit_test(a_void_block_makes_its_token_nan_and_no_other),
+        cmocka_unit_test(a_token_that_is_not_finite_spoils_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@ enum { ITEMS_MAX = 2000, WALKS = 7 };
 
 typedef struct {
     rl_team *team;
-    size_t items, unit;
+    size_t items, unit, piece;
     atomic_int times[WALKS][ITEMS_MAX]; /* each item was given out */
     atomic_int errors;
     atomic_int done; /* ranks that have ended their walk */
@@ -21,7 +21,7 @@ static void walk_often(void *arg, size_t rank)
 {
     work *w = arg;
     for (size_t i = 0; i < WALKS; i++) {
-        for (rl_team_walk at = rl_team_walk_start(w->team, rank, w->items, w->unit);
+        for (rl_team_walk at = rl_team_walk_start(w->team, rank, w->items, w->unit, w->piece);
              rl_team_walk_next(&at);) {
             const bool whole = at.end % w->unit == 0 || at.end == w->items;
             if (at.begin >= at.end || at.end > w->items || at.begin % w->unit != 0 || !whole)
@@ -42,7 +42,9 @@ static void walks_give_every_item_to_one_rank(void **state)
     for (size_t size = 1; size <= 5; size++) {
         assert_int_equal(rl_team_open(&w.team, size, false, &err), RL_OK);
         for (size_t c = 0; c < RL_COUNT(counts); c++)
-            for (w.unit = 1; w.unit <= 32; w.unit *= 32) {
+            for (size_t kind = 0; kind < 4; kind++) {
+                w.unit = kind % 2 == 0 ? 1 : 32;
+                w.piece = kind < 2 ? w.unit : 3 * w.unit;
                 w.items = counts[c];
                 memset(w.times, 0, sizeof w.times);
                 rl_team_run(w.team, walk_often, &w);
@@ -61,7 +63,7 @@ static void walks_give_every_item_to_one_rank(void **state)
 static void walk_with_a_late_member(void *arg, size_t rank)
 {
     work *w = arg;
-    rl_team_walk at = rl_team_walk_start(w->team, rank, w->items, w->unit);
+    rl_team_walk at = rl_team_walk_start(w->team, rank, w->items, w->unit, w->piece);
     if (rank != 1) {
         while (rl_team_walk_next(&at)) {}
         atomic_fetch_add(&w->done, 1);
@@ -83,6 +85,7 @@ static void who_is_ready_takes_over_the_end_of_a_late_members_share(void **state
         memset(&w, 0, sizeof w);
         w.items = 1000;
         w.unit = 10;
+        w.piece = 30;
         assert_int_equal(rl_team_open(&w.team, size, false, &err), RL_OK);
         rl_team_run(w.team, walk_with_a_late_member, &w);
         assert_int_equal(atomic_load(&w.errors), 0);

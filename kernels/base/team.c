@@ -236,17 +236,18 @@ static share share_of(const rl_team_walk *w, size_t rank)
     enum { REST = 10, PIECES = 8 }; /* the rest is a tenth of the share, in about so many pieces */
     share s;
     rl_team_share(w->team, rank, (w->items + w->unit - 1) / w->unit, 1, &s.begin, &s.end);
-    const size_t rest = w->team->size > 1 ? (s.end - s.begin) / REST : 0;
-    s.rest = s.end - rest;
-    s.piece = rest > PIECES ? rest / PIECES : 1;
+    const size_t rest = w->team->size > 1 ? (s.end - s.begin) / REST : 0, least = w->piece / w->unit;
+    s.rest = rest < least ? s.end : s.end - rest;
+    s.piece = rest > PIECES * least ? rest / PIECES : least;
     return s;
 }
 
-rl_team_walk rl_team_walk_start(rl_team *t, size_t rank, size_t items, size_t unit)
+rl_team_walk rl_team_walk_start(rl_team *t, size_t rank, size_t items, size_t unit, size_t piece)
 {
     const unsigned turn = t->ranks[rank].walks++ % 2;
     atomic_store_explicit(&t->ranks[rank].taken[1 - turn], 0, memory_order_relaxed);
-    return (rl_team_walk){.team = t, .rank = rank, .items = items, .unit = unit, .turn = turn};
+    return (rl_team_walk){
+        .team = t, .rank = rank, .items = items, .unit = unit, .piece = piece, .turn = turn};
 }
 
 /* Units [begin, end) as items; true where there are any. */

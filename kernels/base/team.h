@@ -39,23 +39,24 @@ void rl_team_barrier(rl_team *team);
 void rl_team_share(const rl_team *team, size_t rank, size_t items, size_t unit, size_t *begin, size_t *end);
 
 /* Work shared out by rl_team_share, but the last tenth of a share (in whole units: nothing of one below ten) is taken
- * in pieces, and who has finished its own helps the others: a member whose CPU was taken away for a while does not
- * hold up the rest. Who gets what is chance, and results must not depend on it.
+ * in pieces of at least `piece` items (a multiple of unit; nothing of a tenth that is less), and who has finished its
+ * own helps the others: a member whose CPU was taken away for a while does not hold up the rest. Who gets what is
+ * chance, and results must not depend on it.
  *
- *   for (rl_team_walk w = rl_team_walk_start(team, rank, items, unit); rl_team_walk_next(&w);)
+ *   for (rl_team_walk w = rl_team_walk_start(team, rank, items, unit, piece); rl_team_walk_next(&w);)
  *       ... items [w.begin, w.end), w.begin a multiple of unit ...
  *
  * All ranks start the same walks in the same order, with a barrier (or the end of the job) between two walks. */
 typedef struct {
     size_t begin, end;
     rl_team *team; /* from here on, where the walk stands */
-    size_t rank, items, unit;
+    size_t rank, items, unit, piece;
     size_t whose;  /* share is walked: this rank's first, after `size` of them it is over */
     unsigned turn; /* of the walk, 0 or 1 */
     bool started;
 } rl_team_walk;
 
-rl_team_walk rl_team_walk_start(rl_team *team, size_t rank, size_t items, size_t unit);
+rl_team_walk rl_team_walk_start(rl_team *team, size_t rank, size_t items, size_t unit, size_t piece);
 bool rl_team_walk_next(rl_team_walk *walk);
 
 /* How many CPUs the calling thread may use (its affinity mask), at least 1. A member of a pinned team may use one. */

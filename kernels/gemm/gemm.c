@@ -26,7 +26,8 @@ const rl_gemm *rl_gemm_find(rl_format format, rl_layout layout, uint32_t cpu)
 
 const rl_gemm *rl_gemm_doing(const rl_gemm *kern, size_t n)
 {
-    /* taking a K format apart costs more than a block of 32, using it far less; a sum of floats would be another */
+    /* taking a K format apart costs more than a block of 32, using it far less; floats stay, for the
+     * other kernel's results are not the same */
     const size_t block = rl_format_table[kern->format].block_elems;
     const size_t least = block == RL_QK_K ? 16 : block == RL_QK ? 32 : 0;
     if (!rl_kernel_in_tiles(&kern->base) || n >= least) return kern;

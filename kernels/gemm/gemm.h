@@ -7,11 +7,11 @@
  *   m, n, k                     m, n, k >= 1; k a multiple of the weight format's block; x_stride of RL_LINE
  * Reads no byte past w or x, writes none between y's rows; it may prefetch past w, which cannot fault. Pure: callers
  * split threads on m, at multiples of RL_PANEL_ROWS (better of 2 * RL_PANEL_ROWS). A result depends neither on which
- * other rows or tokens are in the call nor on n; of quants, it is to the bit that of the same tier's kernel for one token
- * (gemv.h) on the same layout.
- * Precision: of each result as in gemv.h; but the tile unit's kernels of floats take for zero what is below 2^-126, of
- * numbers, products and the last bits of either, and an infinity makes NaN of the results that it is in. Errors: none
- * at run time. Scratch is on the stack, up to 64 KB, of these kernels 448 KB. */
+ * other rows or tokens are in the call nor on n; of quants, it is to the bit that of the same tier's kernel for one
+ * token (gemv.h) on the same layout.
+ * Precision: of each result as in gemv.h. The tile unit's kernels of floats take numbers, sums and last bits below
+ * 2^-126 for zero; what an infinity is in they make NaN or, of an infinite bf16 weight, an infinity.
+ * Errors: none at run time. Scratch is on the stack: up to 72 KB; 448 KB of the tile unit's kernels of floats. */
 #ifndef RL_GEMM_H
 #define RL_GEMM_H
 

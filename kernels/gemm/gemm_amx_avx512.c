@@ -1,26 +1,28 @@
-/* gemm_amx_avx512.c - Y = W X with the tile unit: sixteen tokens by sixteen rows by up to 64 columns in one instruction.
+/* gemm_amx_avx512.c - Y = W X with the tile unit: sixteen tokens by sixteen rows by up to 64 columns in one
+ * instruction.
  *
  * tdpbssd multiplies a register of tokens (a row a token, 64 bytes of its columns) with one of weights (a row four
- * columns, of each of sixteen rows of the matrix four bytes) into one of int32 (a row a token). Tokens lie in memory as
- * it wants them, and so do the lines that a panel is taken apart into (gemm_unpack_avx512.h): of what vpdpbusd takes one
- * by one, this takes sixteen. An instruction is 16384 products in 16 cycles, eight times what two vpdpbusd units do.
- * So the products are nearly free, and what counts is what has to be done to their sums in vectors.
+ * columns, of each of sixteen rows of the matrix four bytes) into one of int32 (a row a token). Tokens lie in memory
+ * as it wants them, and so do the lines that a panel is taken apart into (gemm_unpack_avx512.h): of what vpdpbusd
+ * takes one by one, this takes sixteen. An instruction is 16384 products in 16 cycles, eight times what two vpdpbusd
+ * units do. So the products are nearly free, and what counts is what has to be done to their sums in vectors.
  *
- * Blocks of 32 columns have a float scale each, so their sums leave the unit after half an instruction: through memory,
- * for there is no other way. A row of sums is then a load, a conversion and two multiplications. While the unit is used,
- * and for some 300 cycles after, only one of a core's two units for vectors of 64 bytes multiplies and converts: this,
- * not the products, is what takes the time. Additions of floats still go two by two. So the registers do not start at
- * zero but at what, as a float, is MIDDLE: sums below 2^22 added to it make the float MIDDLE + sum, and the conversion is
- * a subtraction, and exact. The sixteen tokens' sums of floats stay in registers for a whole step.
+ * Blocks of 32 columns have a float scale each, so their sums leave the unit after half an instruction: through
+ * memory, for there is no other way. A row of sums is then a load, a conversion and two multiplications. While the
+ * unit is used, and for some 300 cycles after, only one of a core's two units for vectors of 64 bytes multiplies and
+ * converts: this, not the products, is what takes the time. Additions of floats still go two by two. So the registers
+ * do not start at zero but at what, as a float, is MIDDLE: sums below 2^22 added to it make the float MIDDLE + sum,
+ * and the conversion is a subtraction, and exact. The sixteen tokens' sums of floats stay in registers for a whole
+ * step.
  *
  * A K format's sub-blocks of 16 or 32 have integer scales, so its sums need not leave before the super-block ends, if
- * the weights are scaled when they are taken apart. Quant times scale is up to 13 bits: a line becomes two, of the lower
- * seven bits and of what is above them, each with registers of its own, and in the end 128 times the one is added to
- * the other. All this is exact.
+ * the weights are scaled when they are taken apart. Quant times scale is up to 13 bits: a line becomes two, of the
+ * lower seven bits and of what is above them, each with registers of its own, and in the end 128 times the one is
+ * added to the other. All this is exact.
  *
- * An offset (q4_0's nibbles mean -8 to 7) is taken off when a line is made. Integers are exact however they are added,
- * and floats are added in the order of gemm_avx512.c by the same operations: results are its, bit for bit. It also does
- * the calls of few tokens (rl_gemm_doing). */
+ * An offset (q4_0's nibbles mean -8 to 7) is taken off when a line is made. Integers are exact however they are
+ * added, and floats are added in the order of gemm_avx512.c by the same operations: results are its, bit for bit. It
+ * also does the calls of few tokens (rl_gemm_doing). */
 #include "base/x86_amx.h"
 #include "gemm/gemm_walk_avx512.h"
 
@@ -38,14 +40,6 @@ enum { TOKENS = 256, TILE = 16, SUMS = TILE * LANES /* of a register */ };
 
 /* Products are stored one block after they are asked for, and read another after that. */
 enum { RING = 4, AGO = 2 };
-
-/* Asks for the lines that start within piece i of what panel h has ahead: a line or two with every instruction or two of
- * the unit, for bursts wait for one another. */
-static inline __attribute__((always_inline)) void ask_ahead(const tile *t, size_t h, size_t i)
-{
-    const char *at = t->ahead[h] + i * t->piece, *end = at + t->piece;
-    for (at += -(uintptr_t)at % RL_LINE; at < end; at += RL_LINE) rl_prefetch(at, 1);
-}
 
 #define EACH_OF_16 _Pragma("GCC unroll 16") for (size_t i = 0; i < TILE; i++)
 
@@ -81,11 +75,12 @@ static inline void open_blocks(token_blocks *o, const tile *t, size_t n, bool mi
     }
 }
 
-/* 1.5 * 2^23: floats around it are whole numbers, one apart. Products of a block add up to 32 * 128 * 127 at most. */
+/* 1.5 * 2^23: floats around it are whole numbers, one apart. Products of a block are below 2^22. */
 #define MIDDLE 12582912.0f
+_Static_assert(32 * 128 * 128 < 1 << 22, "products of a block stay where floats are one apart");
 
-/* Multiplies block b into register C, stores the products of the block before, in register BEFORE, and adds up those of
- * the block before that. */
+/* Multiplies block b into register C, stores the products of the block before, in register BEFORE, and adds up those
+ * of the block before that. */
 #define BLOCK(C, BEFORE, X, W)                                                                               \
     do {                                                                                                     \
         if (b < blocks) {                                                                                    \
@@ -248,7 +243,7 @@ static void k32_min(const tile *t, size_t n) { tile_k(t, n, 32, true, true); }
 
 typedef void some_fn(const tile *t, size_t n);
 
-/* Fewer tokens than a tile has, again, with the last in place of those that are not there: registers of another shape
+/* Copies fewer tokens than a tile has, with the last in place of those that are not there: registers of another shape
  * would do without, but taking it takes hundreds of cycles. */
 static void fill_up(tile *t, size_t n, int8_t to[TILE][STEP])
 {
@@ -262,15 +257,15 @@ static inline __attribute__((always_inline)) void step_tokens(const plan *p, til
 {
     _Alignas(RL_LINE) int8_t last[TILE][STEP];
     float(*const all)[PAIR][LANES] = t.sums;
-    const size_t part = parts_of(step_bytes, parts_of(n, TILE));
-    t.piece = parts_of(part, p->step / columns_of(p));
+    const size_t share = parts_of(step_bytes, parts_of(n, TILE)); /* of a tile, in what is ahead */
+    t.piece = parts_of(share, p->step / columns_of(p));
     for (size_t i = 0; i < n; i += TILE) {
         const size_t here = n - i < TILE ? n - i : TILE;
         t.sums = all + i;
         open_tokens(&t, rl_act_for(p->format), x + i * t.x_stride, k);
         if (here < TILE) fill_up(&t, here, last);
         some(&t, here);
-        for (size_t h = 0; h < PAIR; h++) t.ahead[h] += part;
+        for (size_t h = 0; h < PAIR; h++) t.ahead[h] += share;
     }
 }
 

@@ -1,25 +1,31 @@
-/* gemm_amxbf16_avx512.c - Y = W X of half floats with the tile unit, whose numbers are bf16: a float is a sum of some.
+/* gemm_amxbf16_avx512.c - Y = W X of f16 and bf16 with the tile unit, whose numbers are bf16: a float is a sum of
+ * three.
  *
- * tdpbf16ps multiplies sixteen tokens by sixteen rows by 32 columns in 16 cycles, sixteen times what two units do that
- * multiply and add floats. Its numbers have eight significant bits; the products have all of theirs. A float has 24: its
- * upper half is a bf16, what is left is a float again with 16, and what is left of that has eight. So x = x0 + x1 + x2,
- * exactly; a half float, which has eleven, is w0 + w1, and a bf16 itself. Of the six products of w0 + w1 with
- * x0 + x1 + x2 the last, w1 x2, is less than one unit in the 22nd place of w x and left out. Five instructions for one
- * are still three times as fast, and bf16 does with three.
+ * tdpbf16ps multiplies sixteen tokens by sixteen rows by 32 columns in 16 cycles, sixteen times what two units do
+ * that multiply and add floats. Its numbers have eight significant bits; the products have all of theirs. A float has
+ * 24: its upper half is a bf16, what is left is a float again with 16, and what is left of that has eight ("bf16x3").
+ * So x = x0 + x1 + x2, exactly; a half float, which has eleven, is w0 + w1, and a bf16 itself. Of the six products of
+ * w0 + w1 with x0 + x1 + x2 the last, w1 x2, is at most 2^-21 of w x and left out. Five instructions for one are
+ * still three times as fast, and bf16 does with three.
  *
  * The unit adds up the products of even and of odd columns apart, fused, and then the two and what was there: fewer
- * roundings than one for each column, so the bound of gemv.h holds with room. It takes numbers below 2^-126 for zero, in
- * and out. An infinity has a piece that is no number, and so the results that it is in are none.
+ * roundings than one for each column and product, so the bound of gemv.h holds (derived in tests/test_gemm.c). It
+ * takes numbers and sums below 2^-126 for zero. Pieces of an infinity include one that is no number.
  *
- * The tokens are taken apart first, for as many columns as fit into SCRATCH with all of a block's tokens, and all rows
- * pass over them; then the next columns, whose results are added to those in y. Sums of a step are in the registers and
- * between steps on the stack, as everywhere (gemm_walk_avx512.h): nothing is left to be done in vectors. Few tokens take
- * the same way as many, or their results would be others. */
+ * The tokens are taken apart first, for as many columns as fit into SCRATCH with all of a block's tokens, and all
+ * rows pass over them; then the next columns, whose results are added to those in y. Sums of a step are in the
+ * registers and between steps on the stack, as everywhere (gemm_walk_avx512.h): nothing is left to be done in
+ * vectors. A panel is taken apart between the products of the tokens that come to it first, which hides one behind
+ * the other, and lets few tokens read at nearly the speed of memory; they take the same way as many, or their results
+ * would be others. */
 #include "base/x86_amx.h"
 #include "gemm/gemm_walk_avx512.h"
 
 enum { TOKENS = 128, TILE = 16, GROUP = 32, GROUP_BYTES = TILE * RL_LINE, X_PIECES = 3 };
 enum { SCRATCH = 384 * 1024, AHEAD = 768 /* bytes of a panel, that are asked for before they are taken */ };
+
+_Static_assert(SCRATCH >= TOKENS * FLOAT_STEP * X_PIECES * sizeof(uint16_t),
+               "a block's tokens fit, of a step at least");
 
 /* Registers: results of up to 32 tokens by two panels, their tokens and weights. */
 #define C00 0
@@ -63,26 +69,32 @@ static inline __m512i upper_pairs(__m512 a, __m512 b)
                                    _mm512_castps_si512(b));
 }
 
-/* Tokens in pieces: lines of 32 columns, [columns][piece][token], of whole tiles of tokens. */
-static void take_apart(char *pieces, const product *o)
+/* Up to 32 columns of a token in pieces, `next` bytes apart. */
+static inline void split(char *to, size_t next, const float *x, size_t columns)
+{
+    __m512 a = _mm512_maskz_loadu_ps(rl_mask16(columns), x);
+    __m512 b =
+        columns > LANES ? _mm512_maskz_loadu_ps(rl_mask16(columns - LANES), x + LANES) : _mm512_setzero_ps();
+#pragma GCC unroll 3
+    for (size_t p = 0; p < X_PIECES; p++) {
+        _mm512_store_si512(to + p * next, uppers(a, b));
+        a = _mm512_sub_ps(a, upper(a));
+        b = _mm512_sub_ps(b, upper(b));
+    }
+}
+
+/* Tokens in pieces: lines of 32 columns, [columns][piece][token], of whole tiles of tokens. A tile at a time, so that
+ * no more pages are in use than the first TLB has. */
+static void split_tokens(char *pieces, const product *o)
 {
     const size_t n = rl_round_up(o->n, TILE);
-    for (size_t i = 0; i < n; i++) {
-        const float *x = (const float *)(o->x + (i < o->n ? i : 0) * o->x_stride);
-        for (size_t j = 0; j < o->k; j += GROUP) {
-            const size_t left = i < o->n ? o->k - j : 0;
-            __m512 a = _mm512_maskz_loadu_ps(rl_mask16(left), x + j);
-            __m512 b = left > LANES ? _mm512_maskz_loadu_ps(rl_mask16(left - LANES), x + j + LANES)
-                                    : _mm512_setzero_ps();
-            char *to = pieces + (j / GROUP * X_PIECES * n + i) * RL_LINE;
-#pragma GCC unroll 3
-            for (size_t p = 0; p < X_PIECES; p++) {
-                _mm512_store_si512(to + p * n * RL_LINE, uppers(a, b));
-                a = _mm512_sub_ps(a, upper(a));
-                b = _mm512_sub_ps(b, upper(b));
+    for (size_t first = 0; first < n; first += TILE)
+        for (size_t j = 0; j < o->k; j += GROUP)
+            for (size_t i = first; i < first + TILE; i++) {
+                const float *x = (const float *)(o->x + (i < o->n ? i : 0) * o->x_stride) + j;
+                const size_t columns = i < o->n ? o->k - j : 0;
+                split(pieces + (j / GROUP * X_PIECES * n + i) * RL_LINE, n * RL_LINE, x, columns);
             }
-        }
-    }
 }
 
 /* Columns [first, first + 32) of both panels in pieces, as lines of pairs; and asks for what comes later. */
@@ -138,7 +150,7 @@ static inline __attribute__((always_inline)) void tile_pieces(const tile *t, con
         if (f16 && first) take_group_apart(pieces, t->panel, t->first + j);
         for (size_t h = 0; h < PAIR; h++) {
             if (!f16 && first) rl_prefetch(w[h] + AHEAD, GROUP_BYTES);
-            if (!first) rl_prefetch_far(t->ahead[h] + j / GROUP * t->piece, t->piece);
+            if (!first) ask_ahead(t, h, j / GROUP);
         }
         LOAD_W(w);
         LOAD_X(2);
@@ -213,7 +225,7 @@ static void all_columns(const plan *p, const product *all)
         o.x += j * sizeof(float);
         o.k = all->k - j < most ? all->k - j : most;
         o.more = j > 0;
-        take_apart(pieces, &o);
+        split_tokens(pieces, &o);
         o.x = pieces;
         gemm_tokens(p, &o);
     }

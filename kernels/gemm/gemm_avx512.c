@@ -28,10 +28,10 @@
 enum { TILE = 6, FEW_TILE = 4, TOKENS = 128 };
 enum { FEW_QUANTS = 32, FEW_FLOATS = 8 }; /* columns for which a tile of few tokens asks ahead at once */
 
-static inline __attribute__((always_inline)) void ask_ahead(const tile *t, size_t piece)
+static inline __attribute__((always_inline)) void ask_both(const tile *t, size_t piece)
 {
-    rl_prefetch(t->ahead[0] + piece * t->piece, t->piece);
-    rl_prefetch(t->ahead[1] + piece * t->piece, t->piece);
+    ask_ahead(t, 0, piece);
+    ask_ahead(t, 1, piece);
 }
 
 /* Four activations of token i, from column 4 j of the step on, to all lanes. */
@@ -119,7 +119,7 @@ static inline __attribute__((always_inline)) void tile_blocks(const tile *t, siz
     const quants_step *w = &t->weights->quants;
     token_blocks x[TILE];
     __m512 sum[TILE][PAIR];
-    if (bytes == 0) ask_ahead(t, 0);
+    if (bytes == 0) ask_both(t, 0);
     EACH_TOKEN
     {
         open_blocks(&x[i], t, i);
@@ -127,7 +127,7 @@ static inline __attribute__((always_inline)) void tile_blocks(const tile *t, siz
     }
     for (size_t b = 0; b < t->columns / 32; b++) {
         __m512i products[TILE][PAIR];
-        if (bytes != 0) ask_ahead(t, b);
+        if (bytes != 0) ask_both(t, b);
         EACH_TOKEN products[i][0] = products[i][1] = _mm512_set1_epi32(x[i].start[b]);
         dot(t, n, block_source(t, b, 32, bytes, minimum, quants), 0, 8 * b, 32, products);
         EACH_TOKEN EACH_HALF
@@ -175,7 +175,7 @@ static inline __attribute__((always_inline)) void sub_blocks(const tile *t, size
     EACH_TOKEN total[i][0] = total[i][1] = _mm512_setzero_si512();
     for (size_t b = 0; b < K_STEP / sub; b++) {
         __m512i products[TILE][PAIR];
-        if (quants.line != line_stored && b * sub % 32 == 0) ask_ahead(t, b * sub / 32);
+        if (quants.line != line_stored && b * sub % 32 == 0) ask_both(t, b * sub / 32);
         EACH_TOKEN products[i][0] = products[i][1] = _mm512_set1_epi32(minimum ? 0 : x[i].start[b]);
         dot(t, n, quants, b * sub / 4, b * sub / 4, sub, products);
         EACH_TOKEN EACH_HALF
@@ -192,7 +192,7 @@ static inline __attribute__((always_inline)) void tile_k(const tile *t, size_t n
     const quants_step *w = &t->weights->quants;
     token_sums x[TILE];
     __m512i total[TILE][PAIR];
-    if (bytes == 0) ask_ahead(t, 0);
+    if (bytes == 0) ask_both(t, 0);
     EACH_TOKEN open_sums(&x[i], t, i, sub, minimum);
     sub_blocks(t, n, block_source(t, 0, K_STEP, bytes, minimum, quants), sub, minimum, x, total);
     EACH_TOKEN EACH_HALF
@@ -217,7 +217,7 @@ static inline __attribute__((always_inline)) void tile_k(const tile *t, size_t n
 static inline __attribute__((always_inline)) void tile_floats(const tile *t, size_t n)
 {
     __m512 sum[TILE][PAIR];
-    ask_ahead(t, 0);
+    ask_both(t, 0);
     EACH_TOKEN EACH_HALF sum[i][h] = *sums(t, i, h);
     for (size_t j = 0; j < t->columns; j++) {
         const __m512 w0 = _mm512_load_ps(t->weights->floats[j][0]),
@@ -240,7 +240,7 @@ static inline __attribute__((always_inline)) void tile_few_floats(const tile *t,
     EACH_TOKEN EACH_HALF sum[i][h] = *sums(t, i, h);
     for (size_t j = 0; j < t->columns; j++) {
         const __m512 w0 = column(t->panel[0], t->first + j), w1 = column(t->panel[1], t->first + j);
-        if (j % FEW_FLOATS == 0) ask_ahead(t, j / FEW_FLOATS);
+        if (j % FEW_FLOATS == 0) ask_both(t, j / FEW_FLOATS);
         EACH_TOKEN
         {
             const __m512 x = _mm512_set1_ps(*(const float *)(t->d + i * t->x_stride + j * sizeof(float)));

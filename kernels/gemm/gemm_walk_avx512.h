@@ -1,17 +1,17 @@
 /* gemm_walk_avx512.h - how a product is walked: blocks of tokens, pairs of panels, steps of columns.
  *
- * A step of two panels is taken apart once (gemm_unpack_avx512.h) into what stays in the first cache, and all the tokens
- * of a block pass over it; the block's activations stay in the second cache while all the rows pass over them, and the
- * results so far on the stack. What a step of so many tokens is done with is the kernel's. */
+ * A step of two panels is taken apart once (gemm_unpack_avx512.h) into what stays in the first cache, and all the
+ * tokens of a block pass over it; the block's activations stay in the second cache while all the rows pass over them,
+ * and the results so far on the stack. What a step of so many tokens is done with is the kernel's. */
 #ifndef RL_GEMM_WALK_AVX512_H
 #define RL_GEMM_WALK_AVX512_H
 
 #include "gemm/gemm.h"
 #include "gemm/gemm_unpack_avx512.h"
 
-enum { FEW = 8, MOST_TOKENS = 256 };
+enum { FEW = 8, MOST_TOKENS = 256, WHOLE_TILE = 16 /* tokens whose sums the tile unit loads at once */ };
 
-/* What a tile is given: a step of the weights, up to TILE tokens, and where their results are. */
+/* What a tile is given: a step of the weights, a tile's tokens, and where their results are. */
 typedef struct {
     step *weights;
     const char *panel[PAIR]; /* the same step's, for tiles that take quants from there */
@@ -24,6 +24,14 @@ typedef struct {
     const char *ahead[PAIR];    /* what will be needed next, to be asked for in pieces */
     size_t piece;               /* bytes of one */
 } tile;
+
+/* Asks for the lines that start within piece i of what panel h has ahead. A tile asks for a few between instructions,
+ * for bursts wait for one another. */
+static inline __attribute__((always_inline)) void ask_ahead(const tile *t, size_t h, size_t i)
+{
+    const char *at = t->ahead[h] + i * t->piece, *end = at + t->piece;
+    for (at += -(uintptr_t)at % RL_LINE; at < end; at += RL_LINE) rl_prefetch(at, 1);
+}
 
 static inline __m512 *sums(const tile *t, size_t i, size_t half) { return (__m512 *)t->sums[i][half]; }
 
@@ -104,7 +112,7 @@ static inline void gemm_tokens(const plan *p, const product *o)
         t.panel[0] = o->w + row / LANES * o->panel_bytes;
         t.panel[1] =
             left > LANES ? t.panel[0] + o->panel_bytes : t.panel[0]; /* a last one alone is done twice */
-        memset(all, 0, rl_round_up(o->n, 16) * sizeof *all);
+        memset(all, 0, rl_round_up(o->n, WHOLE_TILE) * sizeof *all);
         for (size_t i = 0; i < o->n && o->more; i++)
             for (size_t h = 0; h < PAIR && h * LANES < left; h++)
                 _mm512_store_ps(all[i][h], _mm512_maskz_loadu_ps(rl_mask16(left - h * LANES),

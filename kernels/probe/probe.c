@@ -13,8 +13,9 @@ static const rl_probe_table *const tables[] = {
 };
 
 static const char *const names[RL_PROBE_COUNT] = {
-    [RL_PROBE_READ] = "read",     [RL_PROBE_WRITE] = "write",       [RL_PROBE_FMA_F32] = "fma_f32",
-    [RL_PROBE_DOT_I8] = "dot_i8", [RL_PROBE_DOT_BF16] = "dot_bf16", [RL_PROBE_TILE_I8] = "tile_i8", [RL_PROBE_TILE_BF16] = "tile_bf16",
+    [RL_PROBE_READ] = "read",           [RL_PROBE_WRITE] = "write",       [RL_PROBE_FMA_F32] = "fma_f32",
+    [RL_PROBE_DOT_I8] = "dot_i8",       [RL_PROBE_DOT_BF16] = "dot_bf16", [RL_PROBE_TILE_I8] = "tile_i8",
+    [RL_PROBE_TILE_BF16] = "tile_bf16",
 };
 
 const char *rl_probe_name(rl_probe_kind kind) { return names[kind]; }

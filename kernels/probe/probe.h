@@ -2,15 +2,15 @@
  * multiply-add bytes or bfloats, at the full width of a tier. They are the yardsticks that every percentage in the
  * project is of.
  *
- *   read     streams `bytes` bytes (a multiple of RL_PROBE_STEP, RL_LINE aligned) once and returns their XOR; on x86 it
+ * read     streams `bytes` bytes (a multiple of RL_PROBE_STEP, RL_LINE aligned) once and returns their XOR; on x86 it
  * asks for what comes RL_PROBE_AHEAD bytes later, as kernels do, for plain loads do not keep every memory busy
  *   write    streams as many bytes out, storing `value`
- *   fma_f32, dot_i8, dot_bf16, tile_i8, tile_bf16    run `steps` steps of independent multiply-adds in registers and return
- * a value that depends on all of them; one step is `ops_per_step` operations (a multiply-add counts two). dot_i8 is the
- * instruction that the quantised kernels of the tier use (vpdpbusd, or vpmaddubsw + vpmaddwd; smmla or sdot). dot_bf16
- * is the instruction for pairs of bfloats (vdpbf16ps, bfmmla); where the CPU has none, what it takes in its stead: the
- * bfloats of one side are widened, and multiplied as floats. tile_i8 and tile_bf16 are the tile unit's (tdpbssd,
- * tdpbf16ps), which only products of several tokens use. Errors: none. */
+ *   fma_f32, dot_i8, dot_bf16, tile_i8, tile_bf16    run `steps` steps of independent multiply-adds in registers and
+ * return a value that depends on all of them; one step is `ops_per_step` operations (a multiply-add counts two).
+ * dot_i8 is the instruction that the quantised kernels of the tier use (vpdpbusd, or vpmaddubsw + vpmaddwd; smmla or
+ * sdot). dot_bf16 is the instruction for pairs of bfloats (vdpbf16ps, bfmmla); where the CPU has none, what it takes
+ * in its stead: the bfloats of one side are widened, and multiplied as floats. tile_i8 and tile_bf16 are the tile
+ * unit's (tdpbssd, tdpbf16ps), which only products of several tokens use. Errors: none. */
 #ifndef RL_PROBE_H
 #define RL_PROBE_H
 

@@ -2,47 +2,55 @@
 #include "base/x86_amx.h"
 #include "probe/probe.h"
 
-static inline __m512i sum_of_tile(__m512i all, const int32_t bits[16 * 16])
+static inline __m512i add_up(__m512i all, const int32_t sums[16 * 16])
 {
-    for (size_t i = 0; i < 16; i++) all = _mm512_add_epi32(all, _mm512_load_si512(bits + 16 * i));
+    for (size_t i = 0; i < 16; i++) all = _mm512_add_epi32(all, _mm512_load_si512(sums + 16 * i));
     return all;
 }
 
-#define ADD(tile)                                                                                            \
+/* Registers are named by constants, so these are macros. */
+#define MULTIPLY(tile)                                                                                       \
+    do {                                                                                                     \
+        if (bf16)                                                                                            \
+            _tile_dpbf16ps(tile, 4, 5);                                                                      \
+        else                                                                                                 \
+            _tile_dpbssd(tile, 4, 5);                                                                        \
+    } while (0)
+#define ADD_UP(tile)                                                                                         \
     do {                                                                                                     \
         RL_TILE_STORE(tile, sums, RL_LINE);                                                                  \
-        all = sum_of_tile(all, sums);                                                                        \
+        all = add_up(all, sums);                                                                             \
     } while (0)
 
-/* 16 x 16 sums of the products of a line; `ones` is two bytes of the operands. Four chains: a latency of 52 cycles at one
- * in 16 needs as many in flight. */
-#define TILE_PROBE(name, multiply, ones)                                                                     \
-    static uint64_t name(uint64_t steps)                                                                     \
-    {                                                                                                        \
-        _Alignas(RL_LINE) int16_t line[RL_LINE / 2];                                                         \
-        _Alignas(RL_LINE) int32_t sums[16 * 16];                                                             \
-        rl_tiles tiles = {0};                                                                                \
-        __m512i all = _mm512_setzero_si512();                                                                \
-        _mm512_store_si512(line, _mm512_set1_epi16(ones));                                                   \
-        for (size_t i = 0; i < 8; i++) rl_tiles_set(&tiles, i, 16, RL_LINE);                                 \
-        rl_tiles_take(&tiles);                                                                               \
-        RL_TILE_LOAD(4, line, 0);                                                                            \
-        RL_TILE_LOAD(5, line, 0);                                                                            \
-        for (uint64_t s = 0; s < steps; s++) {                                                               \
-            multiply(0, 4, 5);                                                                               \
-            multiply(1, 4, 5);                                                                               \
-            multiply(2, 4, 5);                                                                               \
-            multiply(3, 4, 5);                                                                               \
-        }                                                                                                    \
-        ADD(0);                                                                                              \
-        ADD(1);                                                                                              \
-        ADD(2);                                                                                              \
-        ADD(3);                                                                                              \
-        rl_tiles_release();                                                                                  \
-        return rl_fold_bits(all);                                                                            \
+/* 16 x 16 sums of the products of a line; `one` is two bytes of the operands. Four chains: a latency of 52 cycles at
+ * one in 16 needs as many in flight. */
+static inline __attribute__((always_inline)) uint64_t multiply_tiles(uint64_t steps, bool bf16, int16_t one)
+{
+    _Alignas(RL_LINE) int16_t line[RL_LINE / 2];
+    _Alignas(RL_LINE) int32_t sums[16 * 16];
+    rl_tiles tiles = {0};
+    __m512i all = _mm512_setzero_si512();
+    _mm512_store_si512(line, _mm512_set1_epi16(one));
+    for (size_t i = 0; i < 8; i++) rl_tiles_set(&tiles, i, 16, RL_LINE);
+    rl_tiles_take(&tiles);
+    RL_TILE_LOAD(4, line, 0);
+    RL_TILE_LOAD(5, line, 0);
+    for (uint64_t s = 0; s < steps; s++) {
+        MULTIPLY(0);
+        MULTIPLY(1);
+        MULTIPLY(2);
+        MULTIPLY(3);
     }
-TILE_PROBE(tile_i8, _tile_dpbssd, 0x0101)
-TILE_PROBE(tile_bf16, _tile_dpbf16ps, 0x3f80)
+    ADD_UP(0);
+    ADD_UP(1);
+    ADD_UP(2);
+    ADD_UP(3);
+    rl_tiles_release();
+    return rl_fold_bits(all);
+}
+
+static uint64_t tile_i8(uint64_t steps) { return multiply_tiles(steps, false, 0x0101); }
+static uint64_t tile_bf16(uint64_t steps) { return multiply_tiles(steps, true, 0x3f80); }
 
 #define NEEDS (RL_CPU_AVX2 | RL_CPU_AVX512 | RL_CPU_AMX)
 static const rl_probe rows[] = {
