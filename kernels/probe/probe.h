@@ -2,7 +2,7 @@
  * multiply-add bytes or bfloats, at the full width of a tier. They are the yardsticks that every percentage in the
  * project is of.
  *
- * read     streams `bytes` bytes (a multiple of RL_PROBE_STEP, RL_LINE aligned) once and returns their XOR; on x86 it
+ *   read     streams `bytes` bytes (a multiple of RL_PROBE_STEP, RL_LINE aligned) once and returns their XOR; on x86 it
  * asks for what comes RL_PROBE_AHEAD bytes later, as kernels do, for plain loads do not keep every memory busy
  *   write    streams as many bytes out, storing `value`
  *   fma_f32, dot_i8, dot_bf16, tile_i8, tile_bf16    run `steps` steps of independent multiply-adds in registers and
