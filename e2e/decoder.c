@@ -156,7 +156,7 @@ static void project_rows(const step *s, size_t rank, const rl_matrix *w, size_t 
 
 static rl_team_walk walk(const step *s, size_t rank, const rl_matrix *w)
 {
-    /* a product of many tokens takes their activations apart in every call, for many rows to be worth it */
+    /* a kernel may take the activations of all its tokens apart in every call, which few rows do not pay for */
     enum { MANY = 8, PIECE = 4 * RL_WEIGHTS_UNIT };
     return rl_team_walk_start(s->d->team, rank, w->rows, RL_WEIGHTS_UNIT,
                               s->n > MANY ? PIECE : RL_WEIGHTS_UNIT);

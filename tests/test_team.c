@@ -17,6 +17,18 @@ typedef struct {
     atomic_int done; /* ranks that have ended their walk */
 } work;
 
+/* A piece that is shorter than asked for may only be a share's last. */
+static bool is_short(const work *w, const rl_team_walk *at)
+{
+    bool last = false;
+    for (size_t rank = 0; rank < rl_team_size(w->team); rank++) {
+        size_t begin, end;
+        rl_team_share(w->team, rank, w->items, w->unit, &begin, &end);
+        last |= at->end == end;
+    }
+    return at->end - at->begin < w->piece && !last;
+}
+
 static void walk_often(void *arg, size_t rank)
 {
     work *w = arg;
@@ -24,7 +36,8 @@ static void walk_often(void *arg, size_t rank)
         for (rl_team_walk at = rl_team_walk_start(w->team, rank, w->items, w->unit, w->piece);
              rl_team_walk_next(&at);) {
             const bool whole = at.end % w->unit == 0 || at.end == w->items;
-            if (at.begin >= at.end || at.end > w->items || at.begin % w->unit != 0 || !whole)
+            if (at.begin >= at.end || at.end > w->items || at.begin % w->unit != 0 || !whole ||
+                is_short(w, &at))
                 atomic_fetch_add(&w->errors, 1);
             for (size_t item = at.begin; item < at.end && item < ITEMS_MAX; item++)
                 atomic_fetch_add(&w->times[i][item], 1);

@@ -133,7 +133,8 @@ take_group_apart(char (*to)[PAIR][TILE * RL_LINE], const char *const panel[PAIR]
         if (two) _tile_dpbf16ps(C11, X1, W1);                                                                \
     } while (0)
 
-/* x are the pieces of the first of these tokens, of n in all. */
+/* A step's columns of one tile of tokens, or `two`; the `first` to come to the step take f16 panels apart for those
+ * after them. x are the pieces of the first of these tokens, of n in all. */
 static inline __attribute__((always_inline)) void tile_pieces(const tile *t, const char *x, size_t n,
                                                               bool two, bool first, bool f16)
 {
